@@ -1,0 +1,145 @@
+/** Names that the standards give to things, made only by the parsers here (TS 23.003, TS 33.220). */
+import { CodecError } from './errors.ts';
+import { concat, isHex, fromHex, utf8Bytes, view } from './lib/bytes.ts';
+import { SUITES, type Tls12Suite, type TlsBinding } from './lib/suites.ts';
+
+declare const brand: unique symbol;
+type Brand<T, B extends string> = T & { readonly [brand]: B };
+
+export type Imsi = Brand<string, 'Imsi'>;
+/** IMS private identity, `user@domain`. */
+export type Impi = Brand<string, 'Impi'>;
+/** A lower-case host name. */
+export type Fqdn = Brand<string, 'Fqdn'>;
+/** Ten lower-case hex digits: organisation octet and four protocol octets (TS 33.220 H.1). */
+export type UaSecurityProtocolId = Brand<string, 'UaSecurityProtocolId'>;
+/** NAF FQDN || Ua security protocol id (TS 33.223 3.1). */
+export type NafId = Brand<Uint8Array, 'NafId'>;
+/** base64(RAND)@BSF-FQDN (TS 33.220 4.5.2). */
+export type BTid = Brand<string, 'BTid'>;
+/** Chosen by the NAF, unpredictable: 12 octets as 16 base64url characters (our form). */
+export type PTid = Brand<string, 'PTid'>;
+/** The text on the wire: `3GPP-bootstrapping;` and the B-TID or P-TID (TS 24.109 5.3.3). */
+export type PskIdentity = Brand<string, 'PskIdentity'>;
+/** Made by the NAF for one push: `[A-Za-z0-9_-]{1,43}`. */
+export type PushId = Brand<string, 'PushId'>;
+
+/** The TLS 1.2 identity hint and the first part of every PSK identity. */
+export const PSK_NAMESPACE = '3GPP-bootstrapping';
+export const P_TID_OCTETS = 12;
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is 6 to 15 digits. */
+export function parseImsi(text: string): Imsi {
+  if (!/^\d{6,15}$/.test(text)) malformed('an IMSI is 6 to 15 digits', text);
+  return text as Imsi;
+}
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is `user@domain` of printable ASCII, at most 255 octets. */
+export function parseImpi(text: string): Impi {
+  const [user, domain, ...more] = text.split('@');
+  if (!user || !domain || more.length > 0 || text.length > 255 || !/^[\x21-\x7e]+$/.test(user)) {
+    malformed('an IMPI is user@domain', text);
+  }
+  return `${user}@${parseFqdn(domain)}` as Impi;
+}
+
+/** `<IMSI>@ims.mnc<MNC>.mcc<MCC>.3gppnetwork.org` (TS 23.003 13.3); a 2-digit MNC gets a leading zero. */
+export function impiFromImsi(imsi: Imsi, mncDigits: 2 | 3 = 2): Impi {
+  const mnc = imsi.slice(3, 3 + mncDigits).padStart(3, '0');
+  return `${imsi}@ims.mnc${mnc}.mcc${imsi.slice(0, 3)}.3gppnetwork.org` as Impi;
+}
+
+/** The home network's `.mncX.mccY.pub.3gppnetwork.org`, when the IMPI has the form of TS 23.003 13.3. */
+export function homePublicDomain(impi: Impi): string | undefined {
+  const home = /@ims\.(mnc\d{3}\.mcc\d{3})\.3gppnetwork\.org$/.exec(impi)?.[1];
+  return home === undefined ? undefined : `.${home}.pub.3gppnetwork.org`;
+}
+
+/** The BSF that TS 23.003 16.2 gives for an IMPI: `bsf.mncX.mccY.pub.3gppnetwork.org`, else `bsf.<domain>`. */
+export function bsfFqdnFromImpi(impi: Impi): Fqdn {
+  const home = homePublicDomain(impi);
+  return parseFqdn(home === undefined ? `bsf.${impi.slice(impi.indexOf('@') + 1)}` : `bsf${home}`);
+}
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is a host name of at most 127 octets. */
+export function parseFqdn(text: string): Fqdn {
+  const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+  const name = text.toLowerCase();
+  if (name.length > 127 || !new RegExp(`^${label}(?:\\.${label})*$`).test(name)) {
+    malformed('an FQDN is labels of letters, digits and hyphens, at most 127 octets', text);
+  }
+  return name as Fqdn;
+}
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is ten hex digits. */
+export function parseUaSecurityProtocolId(text: string): UaSecurityProtocolId {
+  if (!isHex(text, 5)) malformed('a Ua security protocol id is 10 hex digits', text);
+  return text.toLowerCase() as UaSecurityProtocolId;
+}
+
+/** 01 00 00 00 07 for TLS 1.3, 01 00 01 yy zz with the suite's code for TLS 1.2 (TS 33.220 H.3). */
+export function uaIdOf(binding: TlsBinding): UaSecurityProtocolId {
+  if (binding.version === '1.3') return '0100000007' as UaSecurityProtocolId;
+  const code = SUITES[binding.suite].code.toString(16).padStart(4, '0');
+  return `010001${code}` as UaSecurityProtocolId;
+}
+
+/** The reverse of `uaIdOf`; undefined for an id that is not TLS with a suite that we know. */
+export function bindingOf(uaId: UaSecurityProtocolId): TlsBinding | undefined {
+  const names = Object.keys(SUITES) as (keyof typeof SUITES)[];
+  const bindings: TlsBinding[] = [
+    { version: '1.3' },
+    ...names
+      .filter((name): name is Tls12Suite => SUITES[name].version === '1.2')
+      .map((suite): TlsBinding => ({ version: '1.2', suite })),
+  ];
+  return bindings.find((binding) => uaIdOf(binding) === uaId);
+}
+
+/** FQDN octets (no length, no NUL) || 5 octets (TS 33.223 3.1). */
+export function nafIdOf(fqdn: Fqdn, uaId: UaSecurityProtocolId): NafId {
+  return concat(utf8Bytes(fqdn), fromHex(uaId)) as NafId;
+}
+
+/** base64(RAND)@BSF-FQDN. `rand` is 16 octets. */
+export function bTidOf(rand: Uint8Array, bsfFqdn: Fqdn): BTid {
+  return `${view(rand).toString('base64')}@${bsfFqdn}` as BTid;
+}
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is the canonical base64 of 16 octets, `@`, and an FQDN. */
+export function parseBTid(text: string): { bTid: BTid; rand: Uint8Array; bsfFqdn: Fqdn } {
+  const rand = Buffer.from(text.slice(0, 24), 'base64');
+  if (rand.length !== 16 || text[24] !== '@' || rand.toString('base64') !== text.slice(0, 24)) {
+    malformed('a B-TID is base64(RAND)@BSF', text);
+  }
+  const bsfFqdn = parseFqdn(text.slice(25));
+  return { bTid: bTidOf(rand, bsfFqdn), rand: Uint8Array.from(rand), bsfFqdn };
+}
+
+/** The text form of 12 octets. @throws RangeError when there are not 12. */
+export function pTidOf(octets: Uint8Array): PTid {
+  if (octets.length !== P_TID_OCTETS) throw new RangeError('a P-TID is 12 octets');
+  return view(octets).toString('base64url') as PTid;
+}
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is 16 base64url characters. */
+export function parsePTid(text: string): { pTid: PTid; octets: Uint8Array } {
+  if (!/^[A-Za-z0-9_-]{16}$/.test(text)) malformed('a P-TID is 16 base64url characters', text);
+  return { pTid: text as PTid, octets: Uint8Array.from(Buffer.from(text, 'base64url')) };
+}
+
+/** `3GPP-bootstrapping;` || id: the B-TID by default, the P-TID for a peer that follows TS 33.223. */
+export function pskIdentityOf(id: BTid | PTid): PskIdentity {
+  return `${PSK_NAMESPACE};${id}` as PskIdentity;
+}
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is 1 to 43 of `A-Z a-z 0-9 _ -`. */
+export function parsePushId(text: string): PushId {
+  if (!/^[A-Za-z0-9_-]{1,43}$/.test(text)) malformed('a push id is 1 to 43 of A-Z a-z 0-9 _ -', text);
+  return text as PushId;
+}
+
+function malformed(rule: string, got: string): never {
+  const shown = JSON.stringify(got.length > 64 ? `${got.slice(0, 64)}...` : got);
+  throw new CodecError('ERR_ID_MALFORMED', `${rule}, not ${shown}`);
+}

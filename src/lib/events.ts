@@ -1,0 +1,94 @@
+/**
+ * What happens, as typed diagnostics channels: `gba:<thing>:<verb>`. Logs, metrics and the commands
+ * subscribe; nothing that does the work knows them. No message holds a key, and a label made of one
+ * must never hold an identity.
+ */
+import { channel, type Channel as DiagnosticsChannel } from 'node:diagnostics_channel';
+
+export interface EventTable {
+  /** NAF: the BSF gave a key and a GPI. */
+  'gba:bsf:answered': { impi: string; bTid: string; ms: number };
+  /** NAF: an envelope left for the UE, the n-th time. */
+  'gba:trigger:sent': { to: string; octets: number; attempt: number };
+  /** NAF: the UE's address answered that nothing listens there. */
+  'gba:trigger:unreachable': { to: string };
+  /** UE: a datagram came in. */
+  'gba:trigger:received': { from: string; octets: number };
+  /** UE: a trigger was not acted upon; nothing was sent about it. */
+  'gba:trigger:refused': { from: string; code: string; reason: string };
+  /** UE: the SIM answered and the GPI holds; the key is derived. */
+  'gba:trigger:accepted': { bTid: string; nafFqdn: string; usimMs: number; totalMs: number };
+  /** Either end: an association changed its state. */
+  'gba:sa:announced': { bTid: string; impi: string };
+  'gba:sa:established': { bTid: string; impi: string };
+  'gba:sa:parked': { bTid: string; impi: string; reason: string };
+  'gba:sa:closed': { bTid: string; impi: string; reason: string };
+  /** NAF: a TCP connection came in. */
+  'gba:tls:accepted': { remote: string };
+  /** Either end: a full handshake under the association's own key is complete. */
+  'gba:tls:secured': { bTid: string; version: string; suite: string; remote: string; ms: number };
+  /** Either end: a handshake failed; `code` says why, the wire does not. */
+  'gba:tls:refused': { remote: string; code: string; reason: string };
+  /** UE: a connection attempt starts or has failed. */
+  'gba:dial:started': { bTid: string; to: string };
+  'gba:dial:failed': { bTid: string; to: string; code: string; reason: string };
+  /** NAF: the UE said how it takes pushes; the layer is open. */
+  'gba:layer:opened': { bTid: string; impi: string; via: 'bootstrap' | 'reconnect'; ms: number };
+  /** Either end: the layer is gone. */
+  'gba:layer:closed': { bTid: string; reason: string };
+  /** NAF: a push reached its last state. */
+  'gba:push:settled': { id: string; impi: string; state: string; via: string | undefined };
+  /** UE: a push was answered. */
+  'gba:push:answered': { id: string; bTid: string; code: string; handlerMs: number };
+}
+
+export type EventName = keyof EventTable;
+
+const names: Record<EventName, true> = {
+  'gba:bsf:answered': true,
+  'gba:trigger:sent': true,
+  'gba:trigger:unreachable': true,
+  'gba:trigger:received': true,
+  'gba:trigger:refused': true,
+  'gba:trigger:accepted': true,
+  'gba:sa:announced': true,
+  'gba:sa:established': true,
+  'gba:sa:parked': true,
+  'gba:sa:closed': true,
+  'gba:tls:accepted': true,
+  'gba:tls:secured': true,
+  'gba:tls:refused': true,
+  'gba:dial:started': true,
+  'gba:dial:failed': true,
+  'gba:layer:opened': true,
+  'gba:layer:closed': true,
+  'gba:push:settled': true,
+  'gba:push:answered': true,
+};
+
+export const eventNames = Object.keys(names) as EventName[];
+
+const channels = new Map<EventName, DiagnosticsChannel>(
+  eventNames.map((name) => [name, channel(name)]),
+);
+
+/** Tells whoever listens; costs a look-up when nobody does. */
+export function publish<N extends EventName>(name: N, message: EventTable[N]): void {
+  const found = channels.get(name);
+  if (found?.hasSubscribers) found.publish(message);
+}
+
+/** Calls `listener` for every event of that name, in this process, until the returned function is called. */
+export function subscribe<N extends EventName>(
+  name: N,
+  listener: (message: EventTable[N]) => void,
+): () => void {
+  const onMessage = (message: unknown): void => {
+    listener(message as EventTable[N]);
+  };
+  const found = channel(name);
+  found.subscribe(onMessage);
+  return () => {
+    found.unsubscribe(onMessage);
+  };
+}

@@ -1,0 +1,151 @@
+/** The places where a lab puts its own SIM, HSS, BSF, store or carrier. Types only. */
+import type { Fqdn, Impi, NafId, PTid, UaSecurityProtocolId } from './ids.ts';
+
+/** What one AKA run gives, for an algorithm's own sizes (TS 33.102 6.3). */
+export interface AuthenticationVector {
+  /** 16 octets. */
+  readonly rand: Uint8Array;
+  /** 16 octets: (SQN xor AK) || AMF || MAC-A. */
+  readonly autn: Uint8Array;
+  /** 4 to 16 octets. */
+  readonly xres: Uint8Array;
+  /** 16 octets. */
+  readonly ck: Uint8Array;
+  /** 16 octets. */
+  readonly ik: Uint8Array;
+}
+
+/** Where vectors come from. K and OPc stay behind it. */
+export interface Hss {
+  /**
+   * A fresh vector; its SQN is used once and never again, over any number of crashes and processes.
+   * `use` chooses the half of the IND values: push 16-31, Ub 0-15.
+   * @throws BsfError ERR_BSF_UNKNOWN_SUBSCRIBER, StoreError.
+   */
+  vector(impi: Impi, use: 'push' | 'ub'): Promise<AuthenticationVector>;
+  /**
+   * Sets SQN_HE by the SIM's AUTS (TS 33.102 6.3.5). Nothing changes unless MAC-S verifies.
+   * @throws AkaError ERR_AKA_MAC_FAILURE, BsfError ERR_BSF_UNKNOWN_SUBSCRIBER, StoreError.
+   */
+  resynchronise(impi: Impi, rand: Uint8Array, auts: Uint8Array): Promise<void>;
+}
+
+/** The BSF as a NAF sees it: in process, or over Nbsp_GBA (TS 29.309). */
+export interface Bsf {
+  /** The BSF's own name when it is not the one that TS 23.003 16.2 gives for the IMPI. */
+  readonly fqdn?: Fqdn;
+  /** GBA Push (Zpn). @throws BsfError, StoreError. */
+  pushInfo(request: PushInfoRequest, signal?: AbortSignal): Promise<PushInfo>;
+  /** Normal GBA (Zn): the key of a B-TID that a UE bootstrapped. @throws BsfError. */
+  bootstrapInfo(request: BootstrapInfoRequest, signal?: AbortSignal): Promise<BootstrapInfo>;
+}
+
+export interface PushInfoRequest {
+  readonly impi: Impi;
+  readonly nafFqdn: Fqdn;
+  readonly uaId: UaSecurityProtocolId;
+  readonly pTid: PTid;
+  /** Epoch ms at which the NAF would like the key to end; the BSF may shorten it. */
+  readonly requestedExpiresAt: number;
+}
+
+export interface PushInfo {
+  /** Ks_NAF, or Ks_ext_NAF in GBA_U: 32 octets. The caller owns it and wipes it. */
+  readonly ksNaf: Uint8Array;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+  /** The sealed GBA-PUSH-INFO, profile gpi-1, at most 120 octets for the names that docs/wire.md lists. */
+  readonly gpi: Uint8Array;
+}
+
+export interface BootstrapInfoRequest {
+  readonly bTid: string;
+  readonly nafFqdn: Fqdn;
+  readonly uaId: UaSecurityProtocolId;
+}
+
+export interface BootstrapInfo {
+  /** 32 octets. The caller owns it and wipes it. */
+  readonly ksNaf: Uint8Array;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+  readonly impi: Impi;
+}
+
+/** What an AKA run leaves behind for key derivation: Ks on the ME, or a UICC that keeps it to itself. */
+export interface NafKeySource {
+  /** The 32-octet NAF key of one NAF_Id (TS 33.220 Annex B). The caller owns it and wipes it. */
+  derive(nafId: NafId): Promise<Uint8Array>;
+  /** Ends it: nothing can be derived afterwards. */
+  wipe(): void;
+}
+
+/** The SIM as the device uses it. */
+export interface Usim {
+  readonly impi: Impi;
+  /**
+   * AUTHENTICATE in a GBA context. `rand` and `autn` are 16 octets each. The SQN that it accepts is
+   * on disk before the promise resolves, so no restart lets the same AUTN in again.
+   * @throws AkaError ERR_AKA_MAC_FAILURE, SyncFailure, StoreError.
+   */
+  authenticate(rand: Uint8Array, autn: Uint8Array): Promise<NafKeySource>;
+}
+
+/** Small state under a key, changed in one step by any number of processes. */
+export interface AtomicStore {
+  /**
+   * Reads, changes and commits in one transaction: no other process sees or makes a change between.
+   * `change` is synchronous; when it throws, nothing is written and the promise rejects with that error.
+   * What is committed survives `kill -9`.
+   * @throws StoreError ERR_STORE_UNAVAILABLE.
+   */
+  update<T>(key: string, change: (stored: Uint8Array | undefined) => AtomicChange<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface AtomicChange<T> {
+  /** The new value; undefined leaves the stored one as it is. */
+  readonly value: Uint8Array | undefined;
+  readonly result: T;
+}
+
+/** Where to reach a UE with a trigger: UE_Trp (TS 33.223 3.1). */
+export interface TriggerAddress {
+  readonly transport: 'udp';
+  /** A host name, or an IPv4 or IPv6 address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A carrier of Upa towards the UE. */
+export interface TriggerSender {
+  /**
+   * Sends one envelope, again and again with backoff, until `signal` aborts or the schedule is over.
+   * Resolves then with how many times it was sent; it never throws for a silent or absent UE.
+   * @throws GbaError ERR_UPA_ADDRESS when the address cannot be resolved.
+   */
+  send(envelope: Uint8Array, to: TriggerAddress, signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** One line of the UE's record of what it handled. */
+export interface HandledRecord {
+  /** `<NAF FQDN>/<push id>`. */
+  readonly key: string;
+  /** SHA-256 of Content-Format and payload, 32 octets. */
+  readonly digest: Uint8Array;
+  readonly state: 'started' | 'done' | 'forgotten';
+  /** Epoch ms until which the id must be remembered. */
+  readonly until: number;
+}
+
+/** Where the handled set lives, so that a restart does not handle a push twice. */
+export interface HandledLog {
+  /** What was recorded before, oldest first; a later record of a key replaces an earlier one. */
+  readonly recovered: readonly HandledRecord[];
+  /** On disk (against `kill -9`) when it returns. @throws StoreError. */
+  append(...records: readonly HandledRecord[]): void;
+  /** Replaces the log by these records, in one step. @throws StoreError. */
+  compact(live: Iterable<HandledRecord>): void;
+  close(): void;
+}
