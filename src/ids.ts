@@ -135,7 +135,8 @@ export function pskIdentityOf(id: BTid | PTid): PskIdentity {
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is 1 to 43 of `A-Z a-z 0-9 _ -`. */
 export function parsePushId(text: string): PushId {
-  if (!/^[A-Za-z0-9_-]{1,43}$/.test(text)) malformed('a push id is 1 to 43 of A-Z a-z 0-9 _ -', text);
+  if (!/^[A-Za-z0-9_-]{1,43}$/.test(text))
+    malformed('a push id is 1 to 43 of A-Z a-z 0-9 _ -', text);
   return text as PushId;
 }
 

@@ -134,7 +134,8 @@ export interface HandledRecord {
   readonly key: string;
   /** SHA-256 of Content-Format and payload, 32 octets. */
   readonly digest: Uint8Array;
-  readonly state: 'started' | 'done' | 'forgotten';
+  /** `started` without a later record means that a crash cut the handler off. */
+  readonly state: 'started' | 'done' | 'refused' | 'forgotten';
   /** Epoch ms until which the id must be remembered. */
   readonly until: number;
 }

@@ -63,6 +63,13 @@ export function equalSecret(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
+/** @throws RangeError that names `name` unless `octets` has exactly `length` octets. */
+export function requireOctets(name: string, octets: Uint8Array, length: number): void {
+  if (octets.length !== length) {
+    throw new RangeError(`${name} is ${length} octets, not ${octets.length}`);
+  }
+}
+
 /** Overwrites a secret. JavaScript may hold copies; this wipes the one that we own. */
 export function wipe(...secrets: readonly Uint8Array[]): void {
   for (const secret of secrets) secret.fill(0);

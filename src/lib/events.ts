@@ -6,6 +6,8 @@
 import { channel, type Channel as DiagnosticsChannel } from 'node:diagnostics_channel';
 
 export interface EventTable {
+  /** NAF: it accepts connections. */
+  'gba:naf:listening': { address: string };
   /** NAF: the BSF gave a key and a GPI. */
   'gba:bsf:answered': { impi: string; bTid: string; ms: number };
   /** NAF: an envelope left for the UE, the n-th time. */
@@ -39,12 +41,15 @@ export interface EventTable {
   /** NAF: a push reached its last state. */
   'gba:push:settled': { id: string; impi: string; state: string; via: string | undefined };
   /** UE: a push was answered. */
-  'gba:push:answered': { id: string; bTid: string; code: string; handlerMs: number };
+  'gba:push:answered': { id: string; bTid: string; answer: string; handlerMs: number };
+  /** UE: the record of handled pushes cannot be written; the push was told "not now". */
+  'gba:push:failed': { id: string; reason: string };
 }
 
 export type EventName = keyof EventTable;
 
 const names: Record<EventName, true> = {
+  'gba:naf:listening': true,
   'gba:bsf:answered': true,
   'gba:trigger:sent': true,
   'gba:trigger:unreachable': true,
@@ -64,6 +69,7 @@ const names: Record<EventName, true> = {
   'gba:layer:closed': true,
   'gba:push:settled': true,
   'gba:push:answered': true,
+  'gba:push:failed': true,
 };
 
 export const eventNames = Object.keys(names) as EventName[];

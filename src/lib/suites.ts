@@ -20,8 +20,7 @@ export type Tls13Suite = Exclude<SuiteName, Tls12Suite>;
 
 /** What a NAF key may be used with: TLS 1.3 with any suite of the policy, or TLS 1.2 with one suite. */
 export type TlsBinding =
-  | { readonly version: '1.3' }
-  | { readonly version: '1.2'; readonly suite: Tls12Suite };
+  { readonly version: '1.3' } | { readonly version: '1.2'; readonly suite: Tls12Suite };
 
 export function isSuiteName(name: string): name is SuiteName {
   return Object.hasOwn(SUITES, name);

@@ -1,0 +1,90 @@
+/** f1 to f5* and OPc on AES-128 (TS 35.206). */
+import { createCipheriv } from 'node:crypto';
+import { concat, requireOctets, view, xor } from '../lib/bytes.ts';
+import type { AkaAlgorithm } from './algorithm.ts';
+
+export interface MilenageKeys {
+  /** 16 octets. */
+  readonly k: Uint8Array;
+  /** 16 octets. */
+  readonly opc: Uint8Array;
+}
+
+/** OPc = OP xor E_K(OP), 16 octets. @throws RangeError unless K and OP have 16 octets. */
+export function deriveOpc(k: Uint8Array, op: Uint8Array): Uint8Array {
+  requireOctets('OP', op, BLOCK);
+  return xor(op, blockCipher(k)(op));
+}
+
+/** Copies the keys. It and its functions throw RangeError for an argument of the wrong length. */
+export function createMilenage({ k, opc }: MilenageKeys): AkaAlgorithm {
+  requireOctets('OPc', opc, BLOCK);
+  const ownOpc = Uint8Array.from(opc);
+  const encrypt = blockCipher(k);
+
+  const tempOf = (rand: Uint8Array): Uint8Array => {
+    requireOctets('RAND', rand, BLOCK);
+    return encrypt(xor(rand, ownOpc));
+  };
+
+  /** OUT1 = E_K(TEMP xor rot(IN1 xor OPc, r1) xor c1) xor OPc, IN1 = SQN || AMF || SQN || AMF. */
+  const out1 = (rand: Uint8Array, sqn: Uint8Array, amf: Uint8Array): Uint8Array => {
+    requireOctets('SQN', sqn, 6);
+    requireOctets('AMF', amf, 2);
+    const in1 = concat(sqn, amf, sqn, amf);
+    const mixed = xor(tempOf(rand), rotateAndAdd(xor(in1, ownOpc), CONSTANTS.out1));
+    return xor(encrypt(mixed), ownOpc);
+  };
+
+  /** OUTi = E_K(rot(TEMP xor OPc, ri) xor ci) xor OPc, i = 2 to 5. */
+  const outI = (temp: Uint8Array, constants: RotationAndConstant): Uint8Array =>
+    xor(encrypt(rotateAndAdd(xor(temp, ownOpc), constants)), ownOpc);
+
+  return {
+    f1: (rand, sqn, amf) => out1(rand, sqn, amf).slice(0, 8),
+    f1star: (rand, sqn, amf) => out1(rand, sqn, amf).slice(8, 16),
+    f2345: (rand) => {
+      const temp = tempOf(rand);
+      const out2 = outI(temp, CONSTANTS.out2);
+      return {
+        res: out2.slice(8, 16),
+        ck: outI(temp, CONSTANTS.out3),
+        ik: outI(temp, CONSTANTS.out4),
+        ak: out2.slice(0, 6),
+      };
+    },
+    f5star: (rand) => outI(tempOf(rand), CONSTANTS.out5).slice(0, 6),
+  };
+}
+
+/** E_K of single blocks: ECB without padding keeps no state from one block to the next. */
+function blockCipher(k: Uint8Array): (block: Uint8Array) => Uint8Array {
+  requireOctets('K', k, BLOCK);
+  const cipher = createCipheriv('aes-128-ecb', k, null).setAutoPadding(false);
+  return (block) => Uint8Array.from(cipher.update(view(block)));
+}
+
+/** rot(block, r) xor c, where every r is a whole number of octets and every c has one octet set. */
+function rotateAndAdd(block: Uint8Array, { rotate, add }: RotationAndConstant): Uint8Array {
+  const out = concat(block.subarray(rotate), block.subarray(0, rotate));
+  out[BLOCK - 1] = (out[BLOCK - 1] ?? 0) ^ add;
+  return out;
+}
+
+interface RotationAndConstant {
+  /** r, octets to the left. */
+  readonly rotate: number;
+  /** The last octet of c; the others are zero. */
+  readonly add: number;
+}
+
+const BLOCK = 16;
+
+/** TS 35.206 4.1: r1 to r5 = 64, 0, 32, 64, 96 bits; c1 to c5 = 0, 1, 2, 4, 8. */
+const CONSTANTS = {
+  out1: { rotate: 8, add: 0 },
+  out2: { rotate: 0, add: 1 },
+  out3: { rotate: 4, add: 2 },
+  out4: { rotate: 8, add: 4 },
+  out5: { rotate: 12, add: 8 },
+} as const satisfies Record<string, RotationAndConstant>;

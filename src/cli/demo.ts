@@ -1,0 +1,101 @@
+/** `naf-push demo`: the whole ladder between two child processes, over a wire that is cut once. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Option, type Command } from 'commander';
+import { parseEndpoint, formatEndpoint } from '../net/address.ts';
+import { spawnRole, type Role } from './demo-role.ts';
+import { ladder, type Facts } from './demo-ladder.ts';
+import { openWire } from './demo-wire.ts';
+import { EXIT, type CommandIo } from './io.ts';
+import { seconds } from './options.ts';
+import { CommandFailure } from './run.ts';
+
+interface DemoOptions {
+  readonly tls: '1.3' | '1.2';
+  readonly pause?: number;
+}
+
+const UE = '001010000000001';
+const RECEIPT_MS = 30_000;
+
+export function addDemoCommand(program: Command, io: CommandIo): void {
+  program
+    .command('demo')
+    .description('see the whole chain work: NAF and UE as processes of their own, three pushes')
+    .addOption(
+      new Option('--tls <version>', 'TLS version of the layer')
+        .choices(['1.3', '1.2'])
+        .default('1.3'),
+    )
+    .option(
+      '--pause <seconds>',
+      'wait before each push: time to look, or to kill a process',
+      seconds,
+    )
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: DemoOptions) => {
+      await demo(options, io);
+    });
+}
+
+async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
+  const say = (text: string): void => {
+    io.stdout.write(`${text}\n`);
+  };
+  const state = mkdtempSync(join(tmpdir(), 'gba-push-demo-'));
+  const wire = await openWire();
+  const ue = spawnRole('ue-listen', [
+    ...['--trigger', 'udp://127.0.0.1:0', '--tls', 'any', '--state', state, '--json', '--verbose'],
+  ]);
+  const roles: Role[] = [ue];
+  try {
+    const { trigger } = await ue.next<{ trigger: string }>('listening', RECEIPT_MS);
+    const naf = spawnRole('naf-push', [
+      ...['send', UE, '--stdin-lines', '--json', '--verbose', '--tls', tls],
+      ...['--trigger', trigger, '--advertise', formatEndpoint(wire.address), '--state', state],
+    ]);
+    roles.push(naf);
+    const { address } = await naf.next<{ address: string }>('gba:naf:listening', RECEIPT_MS);
+    wire.leadTo(parseEndpoint(address));
+    say(`UE   pid ${ue.pid}  ue-listen, the demo USIM ${UE}, triggers at ${trigger}`);
+    say(`NAF  pid ${naf.pid}  naf-push send, with the BSF and HSS inside, listens at ${address}`);
+    say(
+      `wire pid ${process.pid}  this process relays TCP at ${formatEndpoint(wire.address)}, to be able to cut it`,
+    );
+
+    const pushOnce = async (title: string, text: string): Promise<void> => {
+      if (pause !== undefined) await sleep(pause * 1_000);
+      say(`\n${title}`);
+      ue.forget();
+      naf.forget();
+      naf.write(`${text}\n`);
+      const receipt = await naf.next<Facts['receipt']>('receipt', RECEIPT_MS);
+      for (const line of ladder({ receipt, naf: naf.seen, ue: ue.seen })) say(line);
+      if (receipt.state !== 'acked')
+        throw new CommandFailure(EXIT.error, 'the push did not arrive');
+    };
+    await pushOnce('Push 1: nothing is there yet, so the key comes out of the SIM.', 'first push');
+    await pushOnce('Push 2: the layer is open, so it is used again.', 'second push');
+    say('\nThe wire is cut: both TCP connections are reset.');
+    wire.cut();
+    await pushOnce(
+      'Push 3: the layer is gone, the key is valid, so the UE dials again.',
+      'third push',
+    );
+    say(
+      `\n${wire.connections} TCP connections, ${wire.connections} handshakes, 1 key from the SIM, no certificate.`,
+    );
+  } finally {
+    await Promise.all(roles.map((role) => role.end()));
+    await wire.close();
+    rmSync(state, { recursive: true, force: true });
+  }
+}
+
+const EXAMPLES = `
+Examples:
+    $ naf-push demo
+  Five seconds before each push, to kill a process by its pid and see what happens:
+    $ naf-push demo --pause 5`;

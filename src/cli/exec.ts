@@ -1,0 +1,47 @@
+/** A handler that is a program: no shell, payload on stdin, the outcome is its exit code. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { ConfigError, PushError, reasonOf } from '../errors.ts';
+import { NotNow, type Push } from '../ue/delivery.ts';
+import type { CommandIo } from './io.ts';
+
+/** sysexits.h EX_TEMPFAIL. */
+const TEMPORARY_FAILURE = 75;
+
+/**
+ * Runs the program once for a push and waits for it: exit 0 is handled, 75 is not now, anything else,
+ * or a signal, is refused. Its output goes to `output` and stderr.
+ */
+export async function runHandler(
+  [file = '', ...args]: readonly string[],
+  push: Push,
+  io: Pick<CommandIo, 'env' | 'stderr'> & { readonly output: CommandIo['stdout'] },
+): Promise<void> {
+  const child = spawn(file, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: {
+      ...io.env,
+      GBA_PUSH_ID: push.id,
+      GBA_PUSH_NAF: push.nafFqdn,
+      GBA_PUSH_BTID: push.bTid,
+      GBA_PUSH_VIA: push.via,
+      GBA_PUSH_URGENCY: push.urgency,
+      GBA_PUSH_CONTENT_FORMAT: String(push.contentFormat),
+    },
+  });
+  child.stdout.on('data', (chunk: Buffer) => io.output.write(chunk));
+  child.stderr.on('data', (chunk: Buffer) => io.stderr.write(chunk));
+  // A handler need not read its input: a closed pipe is its own business.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(push.payload);
+  const [code, signal] = (await once(child, 'close').catch((error: unknown) => {
+    throw new ConfigError('ERR_CONFIG_FILE', `cannot run the handler ${file}: ${reasonOf(error)}`);
+  })) as [number | null, string | null];
+  if (code === TEMPORARY_FAILURE) throw new NotNow();
+  if (code !== 0) {
+    throw new PushError(
+      'ERR_PUSH_REFUSED',
+      `the handler ended with ${signal ?? `exit code ${code}`}`,
+    );
+  }
+}

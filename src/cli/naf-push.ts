@@ -1,0 +1,21 @@
+/** The command `naf-push`: what a network application does. */
+import { Command } from 'commander';
+import { addAkaCommand } from './aka.ts';
+import { addDemoCommand } from './demo.ts';
+import type { CommandIo } from './io.ts';
+import { bindOutput, run } from './run.ts';
+import { addSaCommand } from './sa.ts';
+import { addSendCommand } from './send.ts';
+import { packageVersion } from './version.ts';
+
+/** Runs `naf-push` with these arguments. Resolves with the exit code; never throws. */
+export function main(argv: readonly string[], io: CommandIo): Promise<number> {
+  const program = bindOutput(new Command('naf-push'), io)
+    .description('Push to a device that has a SIM and nothing else (3GPP GBA Push, TLS-PSK, CoAP).')
+    .version(packageVersion());
+  addSendCommand(program, io);
+  addSaCommand(program, io);
+  addAkaCommand(program, io);
+  addDemoCommand(program, io);
+  return run(program, argv, io);
+}

@@ -1,0 +1,81 @@
+/** Runs one command line: errors become one clear line on stderr and the exit code of design 11. */
+import { CommanderError, type Command } from 'commander';
+import { GbaError, type GbaErrorCode, reasonOf } from '../errors.ts';
+import { EXIT, type CommandIo } from './io.ts';
+
+/** Thrown by a command to end with this exit code; the message, if any, goes to stderr. */
+export class CommandFailure extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message = '') {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The program with its output bound to `io` and no call of process.exit anywhere. */
+export function bindOutput(program: Command, io: CommandIo): Command {
+  return program
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => {
+        write(text.replace(/^error: /, `${program.name()}: `));
+      },
+    })
+    .showHelpAfterError(`(try '${program.name()} --help')`);
+}
+
+/** Runs a check of the command line: what it throws is the user's mistake, exit code 2. */
+export function usageError<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw new CommandFailure(EXIT.usage, reasonOf(error));
+  }
+}
+
+/** Parses `argv` (without node and script) and runs it. Resolves with the exit code; never throws. */
+export async function run(
+  program: Command,
+  argv: readonly string[],
+  io: CommandIo,
+): Promise<number> {
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommandFailure) {
+      if (error.message !== '') io.stderr.write(`${program.name()}: ${error.message}\n`);
+      return error.exitCode;
+    }
+    io.stderr.write(`${program.name()}: ${describe(error)}\n`);
+    return error instanceof GbaError ? exitCodeOf(error.code) : EXIT.error;
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof GbaError ? `${error.message} (${error.code})` : reasonOf(error);
+}
+
+/** What an error code means to a shell. */
+export function exitCodeOf(code: GbaErrorCode): number {
+  switch (code) {
+    case 'ERR_CHANNEL_TIMEOUT':
+      return EXIT.timeout;
+    case 'ERR_BSF_DENIED':
+    case 'ERR_AKA_MAC_FAILURE':
+    case 'ERR_CHANNEL_REFUSED':
+    case 'ERR_CHANNEL_CERTIFICATE':
+      return EXIT.authentication;
+    case 'ERR_SA_UNKNOWN':
+    case 'ERR_SA_EXPIRED':
+      return EXIT.saUnknown;
+    case 'ERR_PUSH_QUEUE_FULL':
+      return EXIT.expired;
+    default:
+      return EXIT.error;
+  }
+}

@@ -1,0 +1,249 @@
+/** The command `ue-listen`: what the device does. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { ConfigError, reasonOf } from '../errors.ts';
+import type { TlsVersion } from '../lib/suites.ts';
+import { formatTriggerAddress, isLoopback } from '../net/address.ts';
+import { openKeyLog } from '../net/keylog.ts';
+import type { TriggerAddress } from '../ports.ts';
+import { lockFolder } from '../store/folder-lock.ts';
+import { openHandledLog } from '../store/handled-log.ts';
+import { openLmdbStore } from '../store/lmdb.ts';
+import { loadTlsPolicy, packageFile } from '../store/policy.ts';
+import { readUsim } from '../store/subscribers.ts';
+import {
+  defaultConnectPolicy,
+  demoConnectPolicy,
+  parseConnectPolicy,
+  type ConnectPolicy,
+} from '../ue/connect-policy.ts';
+import { NotNow, type PushHandler } from '../ue/delivery.ts';
+import { listenForPushes } from '../ue/listener.ts';
+import { createUsim } from '../ue/usim.ts';
+import { runHandler } from './exec.ts';
+import { EXIT, writeJson, type CommandIo } from './io.ts';
+import { DEFAULT_TRIGGER } from './naf.ts';
+import { narrate } from './narrate.ts';
+import {
+  allowDemoOption,
+  argument,
+  keylogOption,
+  seconds,
+  stateFolder,
+  stateOption,
+  triggerAddress,
+  wholeNumber,
+} from './options.ts';
+import { FORMAT_HELP, pushFormat, pushJson } from './push-format.ts';
+import { bindOutput, CommandFailure, run } from './run.ts';
+import { whenAborted } from './send.ts';
+import { packageVersion } from './version.ts';
+
+interface ListenOptions {
+  readonly usim?: string;
+  readonly trigger: TriggerAddress;
+  readonly advertise?: TriggerAddress;
+  readonly connectPolicy?: string;
+  readonly tls: TlsVersion | 'any';
+  readonly count?: number;
+  readonly wait?: number;
+  readonly exec?: string;
+  readonly format: string;
+  readonly redeliver?: boolean;
+  readonly state?: string;
+  readonly keylog?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly dangerouslyAllowDemoKeys?: boolean;
+}
+
+/** Runs `ue-listen` with these arguments. Resolves with the exit code; never throws. */
+export function main(argv: readonly string[], io: CommandIo): Promise<number> {
+  const program = bindOutput(new Command('ue-listen'), io)
+    .description(
+      'Wait for GBA Push triggers with a (soft) USIM, and print or handle what is pushed.',
+    )
+    .version(packageVersion())
+    .argument('[args...]', 'arguments for the --exec program, after --')
+    .option('--usim <file>', 'JSON file with IMSI and keys, mode 0600 (default: the demo USIM)')
+    .option(
+      '--trigger <udp://host:port>',
+      'where triggers come in',
+      triggerAddress,
+      DEFAULT_TRIGGER,
+    )
+    .option(
+      '--advertise <udp://host:port>',
+      'what NAFs are told of where triggers reach this UE',
+      triggerAddress,
+    )
+    .option('--connect-policy <file>', 'JSON: which addresses a NAF may make this UE connect to')
+    .addOption(
+      new Option('--tls <version>', 'TLS versions to accept')
+        .choices(['1.3', '1.2', 'any'])
+        .default('1.3'),
+    )
+    .option(
+      '-C, --count <n>',
+      'end after this many pushes',
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    )
+    .option('-W, --wait <seconds>', 'end with exit code 3 after this time', seconds)
+    .option(
+      '--exec <program>',
+      'run this for each push, payload on stdin: exit 0 handled, 75 not now, else refused',
+    )
+    .option('-F, --format <format>', FORMAT_HELP, '%p')
+    .option(
+      '--redeliver',
+      'handle a push again that a crash cut off (at least once, not at most once)',
+    )
+    .addOption(stateOption())
+    .addOption(keylogOption())
+    .addOption(allowDemoOption())
+    .option('--json', 'one JSON object per event on stdout')
+    .option('-q, --quiet', 'no talk on stderr but errors')
+    .option('-v, --verbose', 'tell every event on stderr')
+    .addHelpText('after', EXAMPLES)
+    .action(async (args: string[], options: ListenOptions) => {
+      const code = await listen(args, options, io);
+      if (code !== EXIT.ok) throw new CommandFailure(code);
+    });
+  return run(program, argv, io);
+}
+
+async function listen(
+  args: readonly string[],
+  options: ListenOptions,
+  io: CommandIo,
+): Promise<number> {
+  const { demo, credentials } = readUsim(options.usim ?? packageFile('certs-none/demo-usim.json'));
+  if (demo && options.dangerouslyAllowDemoKeys !== true && !isLoopback(options.trigger.host)) {
+    throw new ConfigError(
+      'ERR_CONFIG_DEMO',
+      `the demo USIM's key is published, so it listens on loopback only, not at ${options.trigger.host}: ` +
+        'give --usim FILE, or --dangerously-allow-demo-keys',
+    );
+  }
+  const finish = new AbortController();
+  const handler = countdown(handlerFor(args, options, io), options.count, finish);
+  const folder = join(stateFolder(options.state, io.env), `ue-${credentials.imsi}`);
+  const unlock = lockFolder(folder);
+  const keylog = options.keylog === undefined ? undefined : openKeyLog(options.keylog);
+  const loudness = options.verbose ? 'verbose' : options.quiet ? 'quiet' : 'normal';
+  const endNarration = narrate(io, { json: options.json ?? false, loudness });
+  const store = await openLmdbStore({ folder, name: 'usim' });
+  try {
+    const listener = await listenForPushes({
+      usim: createUsim({ credentials, store }),
+      listen: options.trigger,
+      policy: loadTlsPolicy(),
+      connectPolicy: connectPolicyFor(options),
+      versions: options.tls === 'any' ? ['1.3', '1.2'] : [options.tls],
+      handler,
+      handledLog: openHandledLog(join(folder, 'handled.log')),
+      redeliver: options.redeliver ?? false,
+      ...(options.advertise && { advertise: options.advertise }),
+      ...(keylog && { dangerouslyLogKeys: keylog.write }),
+    });
+    announceListening(formatTriggerAddress(listener.address), credentials.impi, options, io);
+    const timeOver = options.wait === undefined ? undefined : timer(options.wait * 1_000);
+    const counted = whenAborted(finish.signal).then(() => EXIT.ok);
+    const stopped = whenAborted(io.signal).then(() => EXIT.interrupted);
+    const code = await Promise.race([counted, stopped, ...(timeOver ? [timeOver.over] : [])]);
+    timeOver?.cancel();
+    await listener.drain();
+    return code;
+  } finally {
+    await store.close();
+    keylog?.close();
+    endNarration();
+    unlock();
+  }
+}
+
+function announceListening(
+  trigger: string,
+  impi: string,
+  { json, quiet }: ListenOptions,
+  io: CommandIo,
+): void {
+  if (json === true) writeJson(io.stdout, { event: 'listening', trigger, impi, pid: process.pid });
+  else if (quiet !== true) io.stderr.write(`ue-listen: ${impi} waits for triggers at ${trigger}\n`);
+}
+
+/** Prints the push, or runs the program; either way the push is handled when it returns. */
+function handlerFor(args: readonly string[], options: ListenOptions, io: CommandIo): PushHandler {
+  const { exec, json, format } = options;
+  const print = argument((text: string) => pushFormat(text, io.stdout.isTTY === true))(format);
+  return async (push) => {
+    if (exec !== undefined) {
+      const output = json === true ? io.stderr : io.stdout;
+      await runHandler([exec, ...args], push, { env: io.env, stderr: io.stderr, output });
+    }
+    if (json === true) writeJson(io.stdout, pushJson(push));
+    else if (exec === undefined && !io.stdout.write(print(push))) await once(io.stdout, 'drain');
+  };
+}
+
+/** After `count` pushes the command ends; one that comes later is left for the next run. */
+function countdown(
+  handler: PushHandler,
+  count: number | undefined,
+  finish: AbortController,
+): PushHandler {
+  if (count === undefined) return handler;
+  let left = count;
+  return async (push) => {
+    if (left === 0) throw new NotNow(1_000);
+    left -= 1;
+    try {
+      await handler(push);
+    } catch (error) {
+      if (error instanceof NotNow) left += 1;
+      throw error;
+    } finally {
+      if (left === 0) finish.abort();
+    }
+  };
+}
+
+/** Triggers from loopback alone lead to loopback alone; else what the file says, or the NAF's own address. */
+function connectPolicyFor({ connectPolicy, trigger }: ListenOptions): ConnectPolicy {
+  if (connectPolicy === undefined)
+    return isLoopback(trigger.host) ? demoConnectPolicy : defaultConnectPolicy;
+  try {
+    return parseConnectPolicy(JSON.parse(readFileSync(connectPolicy, 'utf8')));
+  } catch (cause) {
+    throw new ConfigError('ERR_CONFIG_FILE', `${connectPolicy}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function timer(ms: number): { readonly over: Promise<number>; cancel(): void } {
+  let timeout: NodeJS.Timeout | undefined;
+  const over = new Promise<number>((resolve) => {
+    timeout = setTimeout(() => {
+      resolve(EXIT.timeout);
+    }, ms);
+  });
+  return {
+    over,
+    cancel: () => {
+      clearTimeout(timeout);
+    },
+  };
+}
+
+const EXAMPLES = `
+Examples:
+  Print what is pushed to the demo USIM:
+    $ ue-listen
+  One push within 10 seconds, as JSON:
+    $ ue-listen --json -C 1 -W 10
+  Hand every push to a program:
+    $ ue-listen --exec /usr/bin/tee -- /dev/stderr
+
+Exit codes: 0 ok, 1 error, 2 usage, 3 the time of -W is over, 130 interrupted`;

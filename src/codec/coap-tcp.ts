@@ -1,0 +1,116 @@
+/** Writing CoAP messages for a byte stream: the framing of CoAP over TCP and TLS (RFC 8323 3.2). */
+import type { CoapMessage } from './coap.ts';
+
+/** Octets that `encodeInto` writes for this message. */
+export function encodedLength(message: CoapMessage): number {
+  const body = bodyLength(message);
+  return 2 + extensionOctets(body) + message.token.length + body;
+}
+
+/**
+ * Writes the message into `buffer` and returns the offset after its last octet.
+ * @throws RangeError when the buffer is too short, the token is longer than 8 octets, the code is not
+ * one octet, or the options are not in ascending order (`sortOptions` does that).
+ */
+export function encodeInto(message: CoapMessage, buffer: Uint8Array, offset: number): number {
+  const { code, token, options, payload } = message;
+  const body = bodyLength(message);
+  const end = offset + 2 + extensionOctets(body) + token.length + body;
+  if (end > buffer.length) throw new RangeError(`the message ends at ${end} of ${buffer.length}`);
+  if (token.length > MAX_TOKEN) throw new RangeError('a token is at most 8 octets');
+  if (code >>> 8 !== 0) throw new RangeError(`a code is one octet, not ${code}`);
+
+  let at = putLength(buffer, offset, body, token.length);
+  buffer[at++] = code;
+  at = putOctets(buffer, at, token);
+  let previous = 0;
+  for (const { number, value } of options) {
+    const delta = number - previous;
+    if (delta < 0 || number > MAX_OPTION_NUMBER) {
+      throw new RangeError(`option ${number} after ${previous}: sort the options`);
+    }
+    if (value.length > MAX_OPTION_VALUE) throw new RangeError(`option ${number} is too long`);
+    buffer[at] = (nibble(delta) << 4) | nibble(value.length);
+    at = putExtension(buffer, at + 1, delta);
+    at = putExtension(buffer, at, value.length);
+    at = putOctets(buffer, at, value);
+    previous = number;
+  }
+  if (payload.length > 0) {
+    buffer[at++] = PAYLOAD_MARKER;
+    buffer.set(payload, at);
+  }
+  return end;
+}
+
+/** The message in a buffer of its own. @throws RangeError as `encodeInto` does. */
+export function encodeMessage(message: CoapMessage): Uint8Array {
+  const out = new Uint8Array(encodedLength(message));
+  encodeInto(message, out, 0);
+  return out;
+}
+
+/** What the frame's length field counts: options, marker, payload. */
+function bodyLength({ options, payload }: CoapMessage): number {
+  let length = payload.length === 0 ? 0 : 1 + payload.length;
+  let previous = 0;
+  for (const { number, value } of options) {
+    const delta = number - previous;
+    length += 1 + value.length;
+    if (delta >= 13) length += delta < 269 ? 1 : 2;
+    if (value.length >= 13) length += value.length < 269 ? 1 : 2;
+    previous = number;
+  }
+  return length;
+}
+
+function extensionOctets(body: number): 0 | 1 | 2 | 4 {
+  if (body < 13) return 0;
+  if (body < 269) return 1;
+  return body < 65_805 ? 2 : 4;
+}
+
+function putLength(buffer: Uint8Array, offset: number, body: number, tokenLength: number): number {
+  const extension = extensionOctets(body);
+  if (extension === 0) {
+    buffer[offset] = (body << 4) | tokenLength;
+    return offset + 1;
+  }
+  const power = extension >>> 1;
+  buffer[offset] = ((13 + power) << 4) | tokenLength;
+  const rest = body - (EXTENSION_BASE[power] ?? 0);
+  for (let i = 0; i < extension; i++) buffer[offset + 1 + i] = rest >>> (8 * (extension - 1 - i));
+  return offset + 1 + extension;
+}
+
+function nibble(value: number): number {
+  if (value < 13) return value;
+  return value < 269 ? 13 : 14;
+}
+
+function putExtension(buffer: Uint8Array, at: number, value: number): number {
+  if (value < 13) return at;
+  if (value < 269) {
+    buffer[at] = value - 13;
+    return at + 1;
+  }
+  buffer[at] = (value - 269) >>> 8;
+  buffer[at + 1] = value - 269;
+  return at + 2;
+}
+
+/** Short values octet by octet: a call of `set` costs more than they do. */
+function putOctets(buffer: Uint8Array, at: number, octets: Uint8Array): number {
+  const { length } = octets;
+  if (length > 16) buffer.set(octets, at);
+  else for (let i = 0; i < length; i++) buffer[at + i] = octets[i] ?? 0;
+  return at + length;
+}
+
+export const PAYLOAD_MARKER = 0xff;
+export const MAX_TOKEN = 8;
+export const MAX_OPTION_NUMBER = 0xffff;
+/** What the length nibbles 13, 14 and 15 add to their 1, 2 and 4 octets. */
+export const EXTENSION_BASE = [13, 269, 65_805] as const;
+/** The longest option value that two octets of extension can say. */
+const MAX_OPTION_VALUE = 269 + 0xffff;

@@ -1,0 +1,225 @@
+/** CoAP messages: codes, options, and what an option's octets mean (RFC 7252 3, 5.10, 12; RFC 8323 5). */
+import { CodecError } from '../errors.ts';
+import { EMPTY, utf8Bytes, utf8Text } from '../lib/bytes.ts';
+
+export interface CoapOption {
+  /** 0 to 65,535. Odd numbers are critical, even ones elective (RFC 7252 5.4.1). */
+  readonly number: number;
+  readonly value: Uint8Array;
+}
+
+export interface CoapMessage {
+  /** Class in the upper 3 bits, detail in the lower 5: 0x41 is 2.01. */
+  readonly code: number;
+  /** 0 to 8 octets. */
+  readonly token: Uint8Array;
+  /** In ascending order of their numbers. */
+  readonly options: readonly CoapOption[];
+  readonly payload: Uint8Array;
+}
+
+/** What every message without options shares. */
+export const NO_OPTIONS: readonly CoapOption[] = Object.freeze([]);
+
+/** Requests, responses and signals by their registered names (RFC 7252 12.1, 7959, 8132, 8323, 8516). */
+export const CODE = {
+  EMPTY: 0x00,
+  GET: 0x01,
+  POST: 0x02,
+  PUT: 0x03,
+  DELETE: 0x04,
+  CREATED: 0x41,
+  DELETED: 0x42,
+  VALID: 0x43,
+  CHANGED: 0x44,
+  CONTENT: 0x45,
+  CONTINUE: 0x5f,
+  BAD_REQUEST: 0x80,
+  UNAUTHORIZED: 0x81,
+  BAD_OPTION: 0x82,
+  FORBIDDEN: 0x83,
+  NOT_FOUND: 0x84,
+  METHOD_NOT_ALLOWED: 0x85,
+  NOT_ACCEPTABLE: 0x86,
+  REQUEST_ENTITY_INCOMPLETE: 0x88,
+  CONFLICT: 0x89,
+  PRECONDITION_FAILED: 0x8c,
+  REQUEST_ENTITY_TOO_LARGE: 0x8d,
+  UNSUPPORTED_CONTENT_FORMAT: 0x8f,
+  TOO_MANY_REQUESTS: 0x9d,
+  INTERNAL_SERVER_ERROR: 0xa0,
+  NOT_IMPLEMENTED: 0xa1,
+  BAD_GATEWAY: 0xa2,
+  SERVICE_UNAVAILABLE: 0xa3,
+  GATEWAY_TIMEOUT: 0xa4,
+  CSM: 0xe1,
+  PING: 0xe2,
+  PONG: 0xe3,
+  RELEASE: 0xe4,
+  ABORT: 0xe5,
+} as const;
+
+/** Option numbers of requests and responses (RFC 7252 12.2, 7641, 7959, 9175). */
+export const OPTION = {
+  IF_MATCH: 1,
+  URI_HOST: 3,
+  ETAG: 4,
+  IF_NONE_MATCH: 5,
+  OBSERVE: 6,
+  URI_PORT: 7,
+  LOCATION_PATH: 8,
+  URI_PATH: 11,
+  CONTENT_FORMAT: 12,
+  MAX_AGE: 14,
+  URI_QUERY: 15,
+  ACCEPT: 17,
+  LOCATION_QUERY: 20,
+  BLOCK2: 23,
+  BLOCK1: 27,
+  SIZE2: 28,
+  PROXY_URI: 35,
+  PROXY_SCHEME: 39,
+  SIZE1: 60,
+  ECHO: 252,
+  REQUEST_TAG: 292,
+} as const;
+
+/** Option numbers of signals; each code has a space of its own (RFC 8323 11.2). */
+export const SIGNAL_OPTION = {
+  CSM_MAX_MESSAGE_SIZE: 2,
+  CSM_BLOCK_WISE_TRANSFER: 4,
+  PING_CUSTODY: 2,
+  RELEASE_ALTERNATIVE_ADDRESS: 2,
+  RELEASE_HOLD_OFF: 4,
+  ABORT_BAD_CSM_OPTION: 2,
+} as const;
+
+/** Class 0 but not Empty (RFC 7252 12.1.1). */
+export function isRequest(code: number): boolean {
+  return code > 0 && code < 0x20;
+}
+
+/** Classes 2 to 5 (RFC 7252 12.1.2). */
+export function isResponse(code: number): boolean {
+  return code >= 0x40 && code < 0xc0;
+}
+
+/** Class 2. */
+export function isSuccess(code: number): boolean {
+  return code >>> 5 === 2;
+}
+
+/** Class 7 (RFC 8323 5.1). */
+export function isSignal(code: number): boolean {
+  return code >>> 5 === 7;
+}
+
+/** 0x41 -> `2.01`. */
+export function formatCode(code: number): string {
+  return `${code >>> 5}.${String(code & 0x1f).padStart(2, '0')}`;
+}
+
+/** An unsigned integer in as few octets as it needs; 0 needs none (RFC 7252 3.2). @throws RangeError beyond 32 bits. */
+export function uintOption(number: number, value: number): CoapOption {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+    throw new RangeError(`option ${number} takes an integer from 0 to 4294967295, not ${value}`);
+  }
+  const octets = value === 0 ? 0 : Math.ceil((32 - Math.clz32(value)) / 8);
+  const out = new Uint8Array(octets);
+  for (let i = 0; i < octets; i++) out[i] = value >>> (8 * (octets - 1 - i));
+  return { number, value: out };
+}
+
+export function stringOption(number: number, text: string): CoapOption {
+  return { number, value: asciiBytes(text) ?? utf8Bytes(text) };
+}
+
+/** An option whose presence is all it says. */
+export function emptyOption(number: number): CoapOption {
+  return { number, value: EMPTY };
+}
+
+/** One Uri-Path option per segment (RFC 7252 6.4): `pathOptions('push', id)`. */
+export function pathOptions(...segments: readonly string[]): CoapOption[] {
+  return segments.map((segment) => stringOption(OPTION.URI_PATH, segment));
+}
+
+/** One Uri-Query option: `u=3`. */
+export function queryOption(key: string, value: string | number): CoapOption {
+  return stringOption(OPTION.URI_QUERY, `${key}=${value}`);
+}
+
+/** Ascending by number; options of one number keep their order. */
+export function sortOptions(options: readonly CoapOption[]): CoapOption[] {
+  return options.toSorted((a, b) => a.number - b.number);
+}
+
+/** The first option of that number. */
+export function findOption(options: readonly CoapOption[], number: number): CoapOption | undefined {
+  for (const option of options) if (option.number === number) return option;
+  return undefined;
+}
+
+/** @throws CodecError ERR_COAP_MALFORMED beyond 4 octets. Leading zeros are allowed (RFC 7252 3.2). */
+export function uintValue({ number, value }: CoapOption): number {
+  if (value.length > 4) malformed(`option ${number} is an integer of at most 4 octets`);
+  let result = 0;
+  for (const octet of value) result = result * 256 + octet;
+  return result;
+}
+
+/** @throws CodecError ERR_COAP_MALFORMED unless it is UTF-8. */
+export function stringValue({ number, value }: CoapOption): string {
+  return utf8Text(value) ?? malformed(`option ${number} is UTF-8 text`);
+}
+
+/** The integer of the first option of that number, when there is one. @throws CodecError ERR_COAP_MALFORMED. */
+export function findUint(options: readonly CoapOption[], number: number): number | undefined {
+  const option = findOption(options, number);
+  return option && uintValue(option);
+}
+
+/** The Uri-Path segments; none for the root. @throws CodecError ERR_COAP_MALFORMED unless all are UTF-8. */
+export function pathSegments(options: readonly CoapOption[]): string[] {
+  return options.filter(({ number }) => number === OPTION.URI_PATH).map(stringValue);
+}
+
+/** The value of the first Uri-Query `key=value`; `''` for a bare `key`. @throws CodecError ERR_COAP_MALFORMED. */
+export function findQuery(options: readonly CoapOption[], key: string): string | undefined {
+  for (const option of options) {
+    if (option.number !== OPTION.URI_QUERY) continue;
+    const text = stringValue(option);
+    if (text === key) return '';
+    if (text.startsWith(`${key}=`)) return text.slice(key.length + 1);
+  }
+  return undefined;
+}
+
+/** RFC 7252 5.4.6. */
+export function isCritical(number: number): boolean {
+  return (number & 1) === 1;
+}
+
+/** The first critical option that is not in `known`: a request that has one is answered 4.02 (RFC 7252 5.4.1). */
+export function unrecognisedCritical(
+  options: readonly CoapOption[],
+  known: ReadonlySet<number>,
+): number | undefined {
+  for (const { number } of options) if (isCritical(number) && !known.has(number)) return number;
+  return undefined;
+}
+
+/** Short ASCII text several times faster than a TextEncoder; undefined when it is not ASCII. */
+function asciiBytes(text: string): Uint8Array | undefined {
+  const out = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return undefined;
+    out[i] = unit;
+  }
+  return out;
+}
+
+function malformed(rule: string): never {
+  throw new CodecError('ERR_COAP_MALFORMED', rule);
+}

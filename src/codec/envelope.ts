@@ -1,0 +1,150 @@
+/** The Upa envelope, profile upa-1: what the NAF adds around a GPI (docs/wire.md; Upa: TS 24.109 A1.3). */
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { hkdfSha256 } from '../aka/kdf.ts';
+import { CodecError } from '../errors.ts';
+import { parseFqdn } from '../ids.ts';
+import {
+  ByteReader,
+  concat,
+  EMPTY,
+  equalSecret,
+  uintBytes,
+  utf8Bytes,
+  view,
+  wipe,
+} from '../lib/bytes.ts';
+import { ipOctets, ipText, isNumericName, mappedIpv4 } from '../lib/ip.ts';
+
+/** Where the UE shall connect. */
+export interface ConnectAddress {
+  /** A host name in lower case, or an IPv4 or IPv6 address in canonical text, without brackets. */
+  readonly host: string;
+  /** 1 to 65,535. */
+  readonly port: number;
+}
+
+export interface Envelope {
+  /** 1 to 65,535; tells sessions apart that the NAF starts with one UE. */
+  readonly sessionId: number;
+  /** Undefined: the NAF FQDN's own address, port 5684. */
+  readonly connect: ConnectAddress | undefined;
+  /** 1 to 255 octets. */
+  readonly gpi: Uint8Array;
+}
+
+/** The layout of an envelope; nothing outside the GPI is to be trusted before `verifyEnvelope`. */
+export interface DecodedEnvelope extends Envelope {
+  /** Everything before the MAC. */
+  readonly authenticated: Uint8Array;
+  /** 8 octets. */
+  readonly mac: Uint8Array;
+}
+
+/** Reads the layout, with no key. @throws CodecError ERR_UPA_MALFORMED. */
+export function decodeEnvelope(octets: Uint8Array): DecodedEnvelope {
+  const reader = new ByteReader(octets, short);
+  const header = reader.uint(1);
+  if (header !== HEADER_GPI) throw malformed(`octet 0 is ${HEADER_GPI} for a GPI, not ${header}`);
+  const sessionId = reader.uint(2);
+  if (sessionId === 0) throw malformed('a session id is 1 to 65535');
+  const connect = decodeConnect(reader.take(reader.uint(1)));
+  const gpi = reader.take(reader.uint(1));
+  if (gpi.length === 0) throw malformed('the envelope holds no GPI');
+  const authenticated = octets.slice(0, reader.offset);
+  const mac = reader.take(MAC_OCTETS);
+  if (reader.left > 0) throw malformed(`${reader.left} octets follow the MAC`);
+  return { sessionId, connect, gpi, authenticated, mac };
+}
+
+/**
+ * Wraps a GPI. `ksNaf` is the NAF key that the GPI leads to, 32 octets.
+ * @throws CodecError ERR_UPA_MALFORMED or ERR_ID_MALFORMED for a field that does not fit.
+ */
+export function sealEnvelope(envelope: Envelope, ksNaf: Uint8Array): Uint8Array {
+  const { sessionId, connect, gpi } = envelope;
+  if (!isUint16(sessionId)) throw malformed('a session id is 1 to 65535');
+  if (gpi.length < 1 || gpi.length > 255) throw malformed('a GPI is 1 to 255 octets');
+  const address = connect === undefined ? EMPTY : encodeConnect(connect);
+  const authenticated = concat(
+    uintBytes(HEADER_GPI, 1),
+    uintBytes(sessionId, 2),
+    uintBytes(address.length, 1),
+    address,
+    uintBytes(gpi.length, 1),
+    gpi,
+  );
+  return concat(authenticated, macOf(authenticated, ksNaf));
+}
+
+/** @throws CodecError ERR_UPA_MAC unless the NAF that has this `ksNaf` made the envelope. */
+export function verifyEnvelope(envelope: DecodedEnvelope, ksNaf: Uint8Array): void {
+  if (!equalSecret(macOf(envelope.authenticated, ksNaf), envelope.mac)) {
+    throw new CodecError('ERR_UPA_MAC', 'the envelope was not made by the NAF of this GPI');
+  }
+}
+
+/** Kind 1 IPv4, 2 IPv6, 3 host name; the address; two octets of port. */
+function encodeConnect({ host, port }: ConnectAddress): Uint8Array {
+  if (!isUint16(port)) throw malformed('a port is 1 to 65535');
+  const ip = ipOctets(host);
+  const address = ip === undefined ? undefined : (mappedIpv4(ip) ?? ip);
+  const kind = address === undefined ? KIND_NAME : address.length === 4 ? KIND_IPV4 : KIND_IPV6;
+  return concat(
+    uintBytes(kind, 1),
+    address ?? utf8Bytes(requireHostName(host.toLowerCase())),
+    uintBytes(port, 2),
+  );
+}
+
+function decodeConnect(octets: Uint8Array): ConnectAddress | undefined {
+  if (octets.length === 0) return undefined;
+  const reader = new ByteReader(octets, short);
+  const kind = reader.uint(1);
+  const host = decodeHost(kind, reader.take(Math.max(0, reader.left - 2)));
+  const port = reader.uint(2);
+  if (port === 0) throw malformed('a port is 1 to 65535');
+  return { host, port };
+}
+
+function decodeHost(kind: number, octets: Uint8Array): string {
+  if (kind === KIND_IPV4 && octets.length === 4) return ipText(octets);
+  if (kind === KIND_IPV6 && octets.length === 16 && !mappedIpv4(octets)) return ipText(octets);
+  if (kind === KIND_NAME) return requireHostName(view(octets).toString('latin1'));
+  throw malformed('a connect address is kind 1 with IPv4, 2 with IPv6 or 3 with a host name');
+}
+
+/** Refuses what a resolver would read as an address, so that each address has one form only. */
+function requireHostName(text: string): string {
+  if (isNumericName(text) || parseFqdn(text) !== text) {
+    throw malformed('a connect host name is lower case and no number');
+  }
+  return text;
+}
+
+function macOf(authenticated: Uint8Array, ksNaf: Uint8Array): Uint8Array {
+  const macKey = hkdfSha256(ksNaf, MAC_LABEL, 32);
+  const mac = hmac(sha256, macKey, authenticated);
+  wipe(macKey);
+  return mac.subarray(0, MAC_OCTETS);
+}
+
+function isUint16(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 65_535;
+}
+
+function short(wanted: number, left: number): CodecError {
+  return malformed(`the envelope ends ${wanted - left} octets early`);
+}
+
+function malformed(rule: string): CodecError {
+  return new CodecError('ERR_UPA_MALFORMED', rule);
+}
+
+/** Version 1 in bits 7-4, type 1 in bits 3-0; types 2 (wake) and 3 (AUTS) are reserved. */
+const HEADER_GPI = 0x11;
+const KIND_IPV4 = 1;
+const KIND_IPV6 = 2;
+const KIND_NAME = 3;
+const MAC_OCTETS = 8;
+const MAC_LABEL = 'gba-push upa-1 mac';

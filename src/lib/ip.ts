@@ -1,0 +1,55 @@
+/** IP addresses as octets and as canonical text (RFC 4291, RFC 5952). */
+import { view } from './bytes.ts';
+
+/** 4 or 16 octets, or undefined when the text is no IP address; one with a zone id is none. */
+export function ipOctets(text: string): Uint8Array | undefined {
+  return text.includes(':') ? ipv6Octets(text) : ipv4Octets(text);
+}
+
+/** The text of 4 or 16 octets. @throws RangeError for any other number. */
+export function ipText(octets: Uint8Array): string {
+  if (octets.length === 4) return octets.join('.');
+  if (octets.length !== 16) throw new RangeError('an IP address is 4 or 16 octets');
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    view(octets)
+      .readUInt16BE(i * 2)
+      .toString(16),
+  );
+  return canonicalIpv6(groups.join(':'));
+}
+
+/** The 4 octets inside an IPv4-mapped IPv6 address, `::ffff:a.b.c.d` (RFC 4291 2.5.5.2); else undefined. */
+export function mappedIpv4(octets: Uint8Array): Uint8Array | undefined {
+  const mapped = octets.length === 16 && octets.every((octet, i) => i >= 12 || octet === PREFIX[i]);
+  return mapped ? octets.slice(12) : undefined;
+}
+
+/** True when resolvers may read the name as an address: its last label is a number, as in `127.1`. */
+export function isNumericName(text: string): boolean {
+  return /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/i.test(text);
+}
+
+function ipv4Octets(text: string): Uint8Array | undefined {
+  if (!/^(?:(?:0|[1-9]\d{0,2})(?:\.(?!$)|$)){4}$/.test(text)) return undefined;
+  const octets = text.split('.').map(Number);
+  return octets.every((octet) => octet <= 255) ? Uint8Array.from(octets) : undefined;
+}
+
+function ipv6Octets(text: string): Uint8Array | undefined {
+  if (!/^[0-9a-f:.]+$/i.test(text) || !URL.canParse(`http://[${text}]`)) return undefined;
+  const [head = [], tail] = canonicalIpv6(text)
+    .split('::')
+    .map((side) => side.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: 8 - head.length - (tail?.length ?? 0) }, () => '0');
+  const groups = [...head, ...(tail === undefined ? [] : [...zeros, ...tail])];
+  const octets = Buffer.alloc(16);
+  groups.forEach((group, i) => octets.writeUInt16BE(parseInt(group, 16), i * 2));
+  return Uint8Array.from(octets);
+}
+
+/** Shortest form with hex groups only; the URL standard's host serialiser does the work. */
+function canonicalIpv6(text: string): string {
+  return new URL(`http://[${text}]`).hostname.slice(1, -1);
+}
+
+const PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];

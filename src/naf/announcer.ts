@@ -1,0 +1,72 @@
+/** Makes a security association at the NAF: asks the BSF for key and GPI, and wraps the GPI for Upa. */
+import { randomBytes, randomInt } from 'node:crypto';
+import { sealEnvelope, type ConnectAddress } from '../codec/envelope.ts';
+import { decodeGpi } from '../codec/gpi.ts';
+import {
+  bsfFqdnFromImpi,
+  bTidOf,
+  P_TID_OCTETS,
+  pTidOf,
+  uaIdOf,
+  type Fqdn,
+  type Impi,
+} from '../ids.ts';
+import type { Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import type { TlsBinding } from '../lib/suites.ts';
+import type { Bsf } from '../ports.ts';
+import { announce, type Announced } from '../sa/association.ts';
+import type { SaRegistry } from '../sa/registry.ts';
+
+export interface AnnouncerOptions {
+  readonly bsf: Bsf;
+  readonly registry: SaRegistry;
+  readonly clock: Clock;
+  readonly nafFqdn: Fqdn;
+  /** The TLS version, and in 1.2 the suite, that new associations are bound to. */
+  readonly binding: TlsBinding;
+  /** How long a new key shall live; the BSF may shorten it. */
+  readonly lifetimeSeconds: number;
+  /** Where UEs shall connect; undefined: the NAF FQDN's own address and port 5684. */
+  readonly connect: () => ConnectAddress | undefined;
+}
+
+/** An association that is ready for the UE to hear of. */
+export interface Announcement {
+  readonly sa: Announced;
+  /** The sealed GBA-PUSH-INFO, and the Upa envelope around it. */
+  readonly gpi: Uint8Array;
+  readonly envelope: Uint8Array;
+  /** How long the BSF took. */
+  readonly bsfMs: number;
+}
+
+/** Steps 1 and 2 of the ladder. @throws BsfError, StoreError, SaError ERR_SA_EXPIRED. */
+export async function announceTo(
+  impi: Impi,
+  options: AnnouncerOptions,
+  signal?: AbortSignal,
+): Promise<Announcement> {
+  const { bsf, registry, clock, nafFqdn, binding } = options;
+  const askedAt = clock.monotonic();
+  const pTid = pTidOf(randomBytes(P_TID_OCTETS));
+  const { ksNaf, expiresAt, gpi } = await bsf.pushInfo(
+    {
+      impi,
+      nafFqdn,
+      uaId: uaIdOf(binding),
+      pTid,
+      requestedExpiresAt: clock.now() + options.lifetimeSeconds * 1_000,
+    },
+    signal,
+  );
+  const bsfMs = clock.monotonic() - askedAt;
+  const bTid = bTidOf(decodeGpi(gpi).rand, bsf.fqdn ?? bsfFqdnFromImpi(impi));
+  publish('gba:bsf:answered', { impi, bTid, ms: bsfMs });
+
+  const sessionId = randomInt(1, 65_536);
+  const envelope = sealEnvelope({ sessionId, connect: options.connect(), gpi }, ksNaf);
+  const terms = { bTid, pTid, impi, nafFqdn, binding, expiresAt };
+  const sa = registry.add(announce(terms, ksNaf));
+  return { sa, gpi, envelope, bsfMs };
+}

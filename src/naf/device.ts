@@ -1,0 +1,259 @@
+/** One UE as the NAF sees it: what waits for it, its open layer, and the cheapest way to get one. */
+import type { PushAnswer } from '../codec/push.ts';
+import { ChannelError, GbaError, PushError, reasonOf } from '../errors.ts';
+import type { BTid, Impi } from '../ids.ts';
+import { sleep, type Clock, type Timer } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import type { TriggerAddress, TriggerSender } from '../ports.ts';
+import type { Announcement } from './announcer.ts';
+import type { Layer } from './layer.ts';
+import { Outbox, type Entry } from './outbox.ts';
+
+export interface DeviceOptions {
+  readonly impi: Impi;
+  readonly clock: Clock;
+  /** Makes a new association; undefined: only wait for the UE. */
+  readonly announce: ((signal: AbortSignal) => Promise<Announcement>) | undefined;
+  readonly triggers: TriggerSender;
+  /** UE_Trp when nobody has said a better one; undefined: wait for the UE to dial. */
+  readonly triggerAddress: TriggerAddress | undefined;
+  /** True when the UE holds a valid key under which it can connect again by itself. */
+  readonly canReconnect: () => boolean;
+  readonly patience: Patience;
+  /** Pushes that may wait at once. */
+  readonly queueLimit: number;
+}
+
+/** How long the NAF waits before it takes the next dearer way, ms. */
+export interface Patience {
+  /** For the UE to come back by itself under a valid key. */
+  readonly reconnectMs: number;
+  /** For the UE to act on one GPI, sent again and again meanwhile. */
+  readonly triggerMs: number;
+  /** In all, before everything that waits is dropped; Infinity: until the pushes' own TTL. */
+  readonly giveUpMs: number;
+}
+
+/** Between two GPIs that led to nothing. */
+const PAUSE_MS = 1_000;
+
+export class Device {
+  readonly impi: Impi;
+  readonly #options: DeviceOptions;
+  readonly #clock: Clock;
+  readonly #outbox: Outbox;
+  readonly #announced = new Map<BTid, { readonly bsfMs: number; readonly triggeredAt: number }>();
+  #triggerAddress: TriggerAddress | undefined;
+  #layer: Layer | undefined;
+  #search: AbortController | undefined;
+  #expiry: { readonly at: number; readonly timer: Timer } | undefined;
+  #whenRoom: (() => void)[] = [];
+  #choked = false;
+
+  constructor(options: DeviceOptions) {
+    this.impi = options.impi;
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#outbox = new Outbox(options.impi);
+    this.#triggerAddress = options.triggerAddress;
+  }
+
+  get layer(): Layer | undefined {
+    return this.#layer;
+  }
+
+  /** Pushes without an outcome. */
+  get unsettled(): number {
+    return this.#outbox.queued + (this.#layer?.inFlight.size ?? 0);
+  }
+
+  /** Takes a push in and sees to a layer for it. @throws PushError ERR_PUSH_QUEUE_FULL. */
+  enqueue(entry: Entry): void {
+    if (this.#outbox.queued >= this.#options.queueLimit) {
+      throw new PushError(
+        'ERR_PUSH_QUEUE_FULL',
+        `${this.#outbox.queued} pushes wait for ${this.impi} already: wait for some to be settled`,
+        { retryable: true },
+      );
+    }
+    this.#outbox.add(entry);
+    this.pump();
+    if (this.#outbox.queued > 0) this.#expireAt(entry.deadline);
+  }
+
+  /** Resolves when another push will be taken in without being refused. */
+  async whenRoom(): Promise<void> {
+    while (this.#outbox.queued >= this.#options.queueLimit) {
+      await new Promise<void>((resolve) => this.#whenRoom.push(resolve));
+    }
+  }
+
+  /** Sends as much as may go out now; without a layer, looks for one. */
+  pump(): void {
+    const layer = this.#layer;
+    if (layer === undefined) {
+      if (this.#outbox.queued > 0) this.#seek();
+      return;
+    }
+    while (layer.writable) {
+      const now = this.#clock.monotonic();
+      const entry = this.#outbox.take(now);
+      if (entry === undefined) break;
+      layer.send(entry, now);
+    }
+    if (this.#outbox.queued > 0 && !layer.writable && !layer.releasing)
+      this.#pumpWhenWritable(layer);
+    this.#tellRoom();
+  }
+
+  #pumpWhenWritable(layer: Layer): void {
+    if (this.#choked) return;
+    this.#choked = true;
+    void layer.whenWritable().then(() => {
+      this.#choked = false;
+      this.pump();
+    });
+  }
+
+  /** A layer is open: it serves from now on, and an older one ends when its pushes are answered. */
+  attach(layer: Layer, registered: { readonly triggerAddress?: TriggerAddress }): void {
+    const older = this.#layer;
+    const now = this.#clock.monotonic();
+    const told = this.#announced.get(layer.secured.sa.bTid);
+    const handshakeMs = now - layer.acceptedAt;
+    layer.stages =
+      layer.via === 'bootstrap' && told !== undefined
+        ? { bsf: told.bsfMs, trigger: layer.acceptedAt - told.triggeredAt, handshake: handshakeMs }
+        : { bsf: 0, trigger: 0, handshake: handshakeMs };
+    this.#announced.clear();
+    this.#triggerAddress = registered.triggerAddress ?? this.#triggerAddress;
+    this.#layer = layer;
+    this.#endSearch();
+    publish('gba:layer:opened', {
+      bTid: layer.secured.sa.bTid,
+      impi: this.impi,
+      via: layer.via,
+      ms: handshakeMs,
+    });
+    if (older !== undefined) void older.drain();
+    this.pump();
+  }
+
+  /** A layer is gone: what was out on it without an answer goes out again on the next. */
+  detach(layer: Layer): void {
+    this.#outbox.putBack([...layer.inFlight]);
+    if (this.#layer === layer) this.#layer = undefined;
+    this.#expire();
+    this.pump();
+  }
+
+  answered(entry: Entry, answer: PushAnswer): void {
+    const now = this.#clock.monotonic();
+    const againInMs = this.#outbox.answered(entry, answer, now);
+    if (againInMs !== undefined) {
+      this.#clock.after(againInMs, () => {
+        this.pump();
+      });
+    }
+  }
+
+  refused(entry: Entry, detail: string): void {
+    this.#outbox.refuse(entry, this.#clock.monotonic(), detail);
+  }
+
+  /** Ends what waits; `error` says why. Layers are closed before. */
+  drop(error: GbaError): void {
+    this.#endSearch();
+    this.#expiry?.timer.cancel();
+    this.#expiry = undefined;
+    this.#outbox.dropAll(this.#clock.monotonic(), error);
+    this.#tellRoom();
+  }
+
+  #tellRoom(): void {
+    if (this.#whenRoom.length === 0 || this.#outbox.queued >= this.#options.queueLimit) return;
+    for (const resolve of this.#whenRoom.splice(0)) resolve();
+  }
+
+  #seek(): void {
+    if (this.#search !== undefined) return;
+    const search = new AbortController();
+    this.#search = search;
+    this.#find(search.signal).catch((error: unknown) => {
+      if (this.#search !== search) return;
+      this.drop(
+        error instanceof GbaError
+          ? error
+          : new ChannelError('ERR_CHANNEL_REFUSED', reasonOf(error), { cause: error }),
+      );
+    });
+  }
+
+  #endSearch(): void {
+    this.#search?.abort();
+    this.#search = undefined;
+  }
+
+  /** reconnect < bootstrap: ends by `signal` when a layer opens, or throws when patience is over. */
+  async #find(signal: AbortSignal): Promise<never> {
+    const { patience, canReconnect, announce } = this.#options;
+    const giveUpAt = this.#clock.monotonic() + patience.giveUpMs;
+    if (canReconnect())
+      await sleep(this.#clock, Math.min(patience.reconnectMs, patience.giveUpMs), signal);
+    if (announce === undefined) await sleep(this.#clock, patience.giveUpMs, signal);
+    for (;;) {
+      const leftMs = giveUpAt - this.#clock.monotonic();
+      if (leftMs <= 0 || announce === undefined) throw this.#silent(patience.giveUpMs);
+      try {
+        await this.#trigger(await announce(signal), Math.min(patience.triggerMs, leftMs), signal);
+      } catch (error) {
+        if (signal.aborted || !(error instanceof GbaError && error.retryable)) throw error;
+        await sleep(this.#clock, Math.min(PAUSE_MS, leftMs), signal);
+      }
+    }
+  }
+
+  /** Sends one GPI again and again for `ms`. @throws GbaError ERR_UPA_ADDRESS, or the signal's reason. */
+  async #trigger(announcement: Announcement, ms: number, signal: AbortSignal): Promise<void> {
+    const { sa, envelope, bsfMs } = announcement;
+    this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
+    const sending = new AbortController();
+    const failed = new AbortController();
+    const to = this.#triggerAddress;
+    const sent = to && this.#options.triggers.send(envelope, to, sending.signal);
+    sent?.catch((error: unknown) => {
+      failed.abort(error);
+    });
+    try {
+      await sleep(this.#clock, ms, AbortSignal.any([signal, failed.signal]));
+    } finally {
+      sending.abort();
+    }
+  }
+
+  #silent(ms: number): ChannelError {
+    return new ChannelError(
+      'ERR_CHANNEL_TIMEOUT',
+      `${this.impi} did not connect within ${Math.round(ms / 1_000)} s: it is absent, or its SIM holds another key`,
+      { retryable: true },
+    );
+  }
+
+  #expireAt(deadline: number): void {
+    if (this.#expiry !== undefined && this.#expiry.at <= deadline) return;
+    this.#expiry?.timer.cancel();
+    this.#expiry = undefined;
+    if (deadline === Infinity) return;
+    const timer = this.#clock.after(deadline - this.#clock.monotonic(), () => {
+      this.#expire();
+    });
+    this.#expiry = { at: deadline, timer };
+  }
+
+  #expire(): void {
+    this.#expiry?.timer.cancel();
+    this.#expiry = undefined;
+    this.#expireAt(this.#outbox.expire(this.#clock.monotonic()));
+    this.#tellRoom();
+  }
+}

@@ -1,0 +1,208 @@
+/** The pushes of one UE that have no outcome yet: order per urgency, window, and what each answer means. */
+import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
+import { URGENCIES } from '../codec/push.ts';
+import type { GbaError, GbaErrorCode } from '../errors.ts';
+import type { Impi, PushId } from '../ids.ts';
+
+/** The cheapest way that was valid when the push went out. */
+export type Via = 'reuse' | 'reconnect' | 'bootstrap';
+
+export type DeadReason = 'expired' | 'refused' | 'interrupted' | 'dropped';
+
+/** What became of a push. Times are milliseconds; the stages of a layer that was open already are 0. */
+export interface Receipt {
+  readonly id: PushId;
+  readonly ue: Impi;
+  readonly state: 'acked' | 'dead';
+  /** Why it is dead. */
+  readonly reason?: DeadReason;
+  /** A sentence for people. */
+  readonly detail?: string;
+  /** The error behind it, when it never reached the UE. */
+  readonly code?: GbaErrorCode;
+  /** Absent when it never went out. */
+  readonly via?: Via;
+  /** How often it went out. */
+  readonly attempts: number;
+  readonly ms: StageTimes & { readonly total: number; readonly push: number };
+}
+
+export interface StageTimes {
+  /** From asking the BSF to its answer. */
+  readonly bsf: number;
+  /** From the first trigger to the UE's TCP connection. */
+  readonly trigger: number;
+  /** From the TCP connection to the open layer. */
+  readonly handshake: number;
+}
+
+export interface Entry {
+  readonly push: PushMessage;
+  readonly acceptedAt: number;
+  /** Monotonic ms after which it is of no use. */
+  readonly deadline: number;
+  readonly settle: (receipt: Receipt) => void;
+  attempts: number;
+  sentAt: number;
+  via: Via | undefined;
+  stages: StageTimes;
+}
+
+export const NO_STAGES: StageTimes = { bsf: 0, trigger: 0, handshake: 0 };
+
+interface Lane {
+  /** Sorted by seq; entries before `head` are taken. */
+  queue: Entry[];
+  head: number;
+  /** After "not now": nothing of this urgency goes out before this monotonic time. */
+  heldUntil: number;
+}
+
+/** A queue per urgency, highest first. It knows no clock, no socket and no layer. */
+export class Outbox {
+  readonly #ue: Impi;
+  readonly #lanes = new Map<Urgency, Lane>(
+    [...URGENCIES].reverse().map((urgency) => [urgency, { queue: [], head: 0, heldUntil: 0 }]),
+  );
+  #queued = 0;
+
+  constructor(ue: Impi) {
+    this.#ue = ue;
+  }
+
+  /** Entries that wait to go out. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Adds an entry at the end of its urgency. */
+  add(entry: Entry): void {
+    this.#lane(entry).queue.push(entry);
+    this.#queued += 1;
+  }
+
+  /** Takes the next entry that may go out at `now` (monotonic ms), of the highest urgency. */
+  take(now: number): Entry | undefined {
+    if (this.#queued === 0) return undefined;
+    for (const lane of this.#lanes.values()) {
+      const entry = lane.heldUntil > now ? undefined : this.#shift(lane);
+      if (entry !== undefined) return entry;
+    }
+    return undefined;
+  }
+
+  /** Puts entries back that went out without an outcome, before all later ones of their urgency. */
+  putBack(entries: readonly Entry[]): void {
+    for (const [urgency, lane] of this.#lanes) {
+      const mine = entries.filter(({ push }) => push.urgency === urgency);
+      if (mine.length === 0) continue;
+      lane.queue = [...mine, ...lane.queue.slice(lane.head)].sort(
+        (a, b) => a.push.seq - b.push.seq,
+      );
+      lane.head = 0;
+      this.#queued += mine.length;
+    }
+  }
+
+  /** Acts on the UE's answer; returns after how many ms to try again when the entry went back. */
+  answered(entry: Entry, answer: PushAnswer, now: number): number | undefined {
+    switch (answer.kind) {
+      case 'handled':
+      case 'handled-before':
+        entry.settle(this.#receipt(entry, now, { state: 'acked' }));
+        return undefined;
+      case 'interrupted':
+        this.#die(entry, now, 'interrupted', 'a crash of the UE cut its handler off');
+        return undefined;
+      case 'conflict':
+        this.#die(entry, now, 'refused', 'the UE knows this id with another payload');
+        return undefined;
+      case 'refused':
+        this.#die(entry, now, 'refused', 'the UE refused it');
+        return undefined;
+      case 'not-now': {
+        const lane = this.#lane(entry);
+        lane.heldUntil = Math.max(lane.heldUntil, now + answer.afterMs);
+        this.putBack([entry]);
+        return lane.heldUntil - now;
+      }
+    }
+  }
+
+  /** Settles what waits and is too late; returns the monotonic time of the next deadline. */
+  expire(now: number): number {
+    let next = Infinity;
+    for (const lane of this.#lanes.values()) {
+      const waiting = lane.queue.slice(lane.head);
+      lane.queue = waiting.filter((entry) => entry.deadline > now);
+      lane.head = 0;
+      this.#queued -= waiting.length - lane.queue.length;
+      for (const entry of waiting) {
+        if (entry.deadline > now) next = Math.min(next, entry.deadline);
+        else this.#die(entry, now, 'expired', 'its time to live was over');
+      }
+    }
+    return next;
+  }
+
+  /** Ends one entry that was taken. */
+  refuse(entry: Entry, now: number, detail: string): void {
+    this.#die(entry, now, 'refused', detail);
+  }
+
+  /** Ends everything that waits; `error` says why. */
+  dropAll(now: number, error: GbaError): void {
+    const outcome = {
+      state: 'dead',
+      reason: 'dropped',
+      detail: error.message,
+      code: error.code,
+    } as const;
+    for (const lane of this.#lanes.values()) {
+      for (let entry = this.#shift(lane); entry !== undefined; entry = this.#shift(lane)) {
+        entry.settle(this.#receipt(entry, now, outcome));
+      }
+    }
+  }
+
+  #shift(lane: Lane): Entry | undefined {
+    const entry = lane.queue[lane.head];
+    if (entry === undefined) return undefined;
+    lane.head += 1;
+    this.#queued -= 1;
+    if (lane.head === lane.queue.length || lane.head >= 4_096) {
+      lane.queue = lane.queue.slice(lane.head);
+      lane.head = 0;
+    }
+    return entry;
+  }
+
+  #die(entry: Entry, now: number, reason: DeadReason, detail: string): void {
+    entry.settle(this.#receipt(entry, now, { state: 'dead', reason, detail }));
+  }
+
+  #receipt(
+    entry: Entry,
+    now: number,
+    outcome: Pick<Receipt, 'state' | 'reason' | 'detail' | 'code'>,
+  ): Receipt {
+    return {
+      id: entry.push.id,
+      ue: this.#ue,
+      ...outcome,
+      ...(entry.via === undefined ? {} : { via: entry.via }),
+      attempts: entry.attempts,
+      ms: {
+        total: now - entry.acceptedAt,
+        ...entry.stages,
+        push: entry.attempts === 0 ? 0 : now - entry.sentAt,
+      },
+    };
+  }
+
+  #lane(entry: Entry): Lane {
+    const lane = this.#lanes.get(entry.push.urgency);
+    if (lane === undefined) throw new RangeError(`no urgency ${entry.push.urgency}`);
+    return lane;
+  }
+}

@@ -1,0 +1,304 @@
+/** The NAF: takes pushes for any number of UEs and sees each to its outcome (design: docs/design.md). */
+import { randomFillSync } from 'node:crypto';
+import type { ConnectAddress } from '../codec/envelope.ts';
+import { OCTET_STREAM, type Urgency } from '../codec/push.ts';
+import { ChannelError } from '../errors.ts';
+import type { BTid, Fqdn, Impi, PushId } from '../ids.ts';
+import { sleep, systemClock, type Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
+import { formatEndpoint, parseTriggerAddress, type Endpoint } from '../net/address.ts';
+import { listenPsk, type PskServer } from '../net/psk-server.ts';
+import type { SecuredSocket } from '../net/secured-socket.ts';
+import type { Bsf, TriggerAddress, TriggerSender } from '../ports.ts';
+import type { Closed } from '../sa/association.ts';
+import { SaRegistry } from '../sa/registry.ts';
+import { announceTo, type Announcement, type AnnouncerOptions } from './announcer.ts';
+import { Device, type Patience } from './device.ts';
+import { Layer } from './layer.ts';
+import { NO_STAGES, type Receipt } from './outbox.ts';
+
+export interface PushServerOptions {
+  readonly bsf: Bsf;
+  readonly triggers: TriggerSender;
+  readonly policy: TlsPolicy;
+  readonly nafFqdn: Fqdn;
+  /** Where to listen for UEs; port 0 lets the system choose. */
+  readonly listen: Endpoint;
+  /** Where UEs shall connect, when that is not where this listens (behind a relay, or on `0.0.0.0`). */
+  readonly advertise?: ConnectAddress;
+  /** What new associations are bound to. Default TLS 1.3. */
+  readonly binding?: TlsBinding;
+  /** Default and limit: the policy's. */
+  readonly lifetimeSeconds?: number;
+  /** UE_Trp of a subscriber; undefined: wait for the UE to dial. */
+  readonly triggerAddress?: (impi: Impi) => TriggerAddress | undefined;
+  readonly patience?: Partial<Patience>;
+  /** False: no trigger is sent; a push waits for a UE that holds the key of an announced association. */
+  readonly bootstrap?: boolean;
+  /** Pushes that may wait for one UE. Default 100,000. */
+  readonly queueLimit?: number;
+  /** Silence on a layer before it is probed, ms. Default 30,000. */
+  readonly keepaliveMs?: number;
+  /** Gets TLS key-log lines: whoever has them reads every push. */
+  readonly dangerouslyLogKeys?: (line: Buffer) => void;
+  readonly clock?: Clock;
+}
+
+export interface PushOptions {
+  /** Seconds for which the push is of use; 0: over an open layer now or never. Default 86,400. */
+  readonly ttlSeconds?: number;
+  /** Default `normal`. */
+  readonly urgency?: Urgency;
+  /** CoAP Content-Format number. Default 42, application/octet-stream. */
+  readonly contentFormat?: number;
+}
+
+const DEFAULT_TTL_SECONDS = 86_400;
+const DEFAULT_PATIENCE: Patience = { reconnectMs: 2_000, triggerMs: 15_000, giveUpMs: Infinity };
+const ID_OCTETS = 12;
+/** Half of the 16 IND values that push cycles through, so that late and reordered triggers still hold. */
+const MAX_ANNOUNCED = 8;
+/** For a UE to say that it has forgotten the key. */
+const GOODBYE_MS = 2_000;
+
+/** @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
+export async function listenPushServer(options: PushServerOptions): Promise<PushServer> {
+  const server = new PushServer(options);
+  await server.listening;
+  return server;
+}
+
+/** Made by `listenPushServer`. */
+export class PushServer {
+  readonly listening: Promise<void>;
+  readonly #options: PushServerOptions;
+  readonly #clock: Clock;
+  readonly #registry: SaRegistry;
+  readonly #announcer: AnnouncerOptions;
+  readonly #devices = new Map<Impi, Device>();
+  readonly #layers = new Map<BTid, Layer>();
+  readonly #ids = pushIds();
+  #psk: PskServer | undefined;
+  #seq = 0;
+  #ended: ChannelError | undefined;
+
+  constructor(options: PushServerOptions) {
+    const { bsf, nafFqdn, policy, clock = systemClock, binding = { version: '1.3' } } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#registry = new SaRegistry({
+      clock,
+      onClosed: (sa) => {
+        this.#endLayer(sa);
+      },
+    });
+    this.#announcer = {
+      bsf,
+      clock,
+      nafFqdn,
+      binding,
+      registry: this.#registry,
+      lifetimeSeconds: options.lifetimeSeconds ?? policy.keyLifetime.defaultSeconds,
+      connect: () => options.advertise ?? this.address,
+    };
+    this.listening = listenPsk({
+      ...options.listen,
+      policy,
+      clock,
+      versions: [binding.version],
+      find: (identity) => this.#registry.find(identity),
+      onLayer: (secured) => {
+        this.#accept(secured);
+      },
+      ...(options.dangerouslyLogKeys && { keylog: options.dangerouslyLogKeys }),
+    }).then((psk) => {
+      this.#psk = psk;
+      publish('gba:naf:listening', { address: formatEndpoint(psk.address) });
+    });
+  }
+
+  /** Where it listens. @throws Error before `listening` has resolved. */
+  get address(): Endpoint {
+    if (this.#psk === undefined) throw new Error('await listening first');
+    return this.#psk.address;
+  }
+
+  /** Handshakes in which an association's own key was looked up and used. */
+  get fullHandshakes(): number {
+    return this.#psk?.fullHandshakes ?? 0;
+  }
+
+  /**
+   * Hands one push to the UE: at most once, and the outcome is always known. `payload` is not copied.
+   * @throws PushError ERR_PUSH_QUEUE_FULL, ChannelError ERR_CHANNEL_CLOSED after `close`.
+   */
+  push(impi: Impi, payload: Uint8Array, options: PushOptions = {}): Promise<Receipt> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    const {
+      ttlSeconds = DEFAULT_TTL_SECONDS,
+      urgency = 'normal',
+      contentFormat = OCTET_STREAM,
+    } = options;
+    const acceptedAt = this.#clock.monotonic();
+    const id = this.#ids();
+    return new Promise((resolve, reject) => {
+      try {
+        this.#device(impi).enqueue({
+          push: { id, urgency, ttlSeconds, seq: ++this.#seq, contentFormat, payload },
+          acceptedAt,
+          deadline: acceptedAt + ttlSeconds * 1_000,
+          attempts: 0,
+          sentAt: 0,
+          via: undefined,
+          stages: NO_STAGES,
+          settle: (receipt) => {
+            resolve(receipt);
+            publish('gba:push:settled', { id, impi, state: receipt.state, via: receipt.via });
+          },
+        });
+      } catch (error) {
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+        reject(error);
+      }
+    });
+  }
+
+  /** Backpressure: resolves when a push for this UE will not be refused for a full queue. */
+  whenRoom(impi: Impi): Promise<void> {
+    return this.#device(impi).whenRoom();
+  }
+
+  /**
+   * Makes an association without sending its trigger. At most 8 of one UE wait for it at a time: the
+   * oldest makes room. @throws BsfError, StoreError.
+   */
+  async announce(impi: Impi, signal?: AbortSignal): Promise<Announcement> {
+    const announcement = await announceTo(impi, this.#announcer, signal);
+    const waiting = this.#registry.of(impi).filter((sa) => sa.state === 'announced');
+    for (const { bTid } of waiting.slice(0, -MAX_ANNOUNCED))
+      this.#registry.close(bTid, 'superseded');
+    return announcement;
+  }
+
+  /** Takes nothing more, lets every push that is out be answered, tells the UEs to forget, and closes. */
+  async drain(): Promise<void> {
+    const ended = new ChannelError('ERR_CHANNEL_CLOSED', 'the NAF takes no more pushes');
+    this.#ended ??= ended;
+    const layers = [...this.#layers.values()];
+    await Promise.all(layers.map((layer) => layer.settled()));
+    const goodbye = new AbortController();
+    const patience = sleep(this.#clock, GOODBYE_MS, goodbye.signal).catch(() => undefined);
+    await Promise.race([patience, Promise.all(layers.map((layer) => layer.forget()))]);
+    goodbye.abort();
+    await this.close();
+  }
+
+  /** Ends every layer and association at once; what has no outcome is dropped. */
+  async close(): Promise<void> {
+    const ended = new ChannelError(
+      'ERR_CHANNEL_CLOSED',
+      'the NAF was closed before an outcome was known',
+    );
+    this.#ended ??= ended;
+    this.#registry.closeAll('revoked');
+    await Promise.all([...this.#layers.values()].map((layer) => layer.closed));
+    for (const device of this.#devices.values()) device.drop(ended);
+    await Promise.all([this.#psk?.close(), this.#options.triggers.close()]);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #accept(secured: SecuredSocket): void {
+    const { bTid, impi } = secured.sa;
+    const via = this.#registry.current(bTid)?.state === 'announced' ? 'bootstrap' : 'reconnect';
+    this.#registry.establish(bTid);
+    const device = this.#device(impi);
+    const superseded = this.#layers.get(bTid);
+    const layer: Layer = new Layer({
+      secured,
+      via,
+      clock: this.#clock,
+      keepaliveMs: this.#options.keepaliveMs ?? 30_000,
+      onAnswer: (entry, answer) => {
+        device.answered(entry, answer);
+      },
+      onRefused: (entry, detail) => {
+        device.refused(entry, detail);
+      },
+      onOpen: ({ triggerAddress }) => {
+        device.attach(layer, triggerAddressIn(triggerAddress));
+        this.#supersede(impi, bTid);
+      },
+    });
+    this.#layers.set(bTid, layer);
+    superseded?.close();
+    void layer.closed.then(({ reason, diagnostic }) => {
+      publish('gba:layer:closed', { bTid, reason: diagnostic ?? reason });
+      if (this.#layers.get(bTid) === layer) {
+        this.#layers.delete(bTid);
+        this.#registry.park(bTid, reason);
+      }
+      device.detach(layer);
+    });
+  }
+
+  /** The newest association of a UE serves; every other one of it ends. */
+  #supersede(impi: Impi, bTid: BTid): void {
+    for (const sa of this.#registry.of(impi)) {
+      if (sa.bTid !== bTid) this.#registry.close(sa.bTid, 'superseded');
+    }
+  }
+
+  #endLayer(sa: Closed): void {
+    const layer = this.#layers.get(sa.bTid);
+    if (sa.reason === 'superseded') void layer?.drain();
+    else layer?.close();
+  }
+
+  #device(impi: Impi): Device {
+    let device = this.#devices.get(impi);
+    if (device === undefined) {
+      const triggerAddress = this.#options.triggerAddress?.(impi);
+      device = new Device({
+        impi,
+        clock: this.#clock,
+        triggers: this.#options.triggers,
+        triggerAddress,
+        announce:
+          this.#options.bootstrap === false ? undefined : (signal) => this.announce(impi, signal),
+        canReconnect: () => this.#registry.of(impi).some((sa) => sa.state === 'parked'),
+        patience: { ...DEFAULT_PATIENCE, ...this.#options.patience },
+        queueLimit: this.#options.queueLimit ?? 100_000,
+      });
+      this.#devices.set(impi, device);
+    }
+    return device;
+  }
+}
+
+/** What the UE says of itself; an address that is none is as good as no word. */
+function triggerAddressIn(text: string | undefined): { triggerAddress?: TriggerAddress } {
+  if (text === undefined) return {};
+  try {
+    return { triggerAddress: parseTriggerAddress(text) };
+  } catch {
+    return {};
+  }
+}
+
+/** Ids of 96 random bits; random octets are drawn for many at once. */
+function pushIds(): () => PushId {
+  const pool = Buffer.alloc(ID_OCTETS * 256);
+  let at = pool.length;
+  return () => {
+    if (at === pool.length) {
+      randomFillSync(pool);
+      at = 0;
+    }
+    at += ID_OCTETS;
+    return pool.toString('base64url', at - ID_OCTETS, at) as PushId;
+  };
+}

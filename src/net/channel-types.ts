@@ -1,0 +1,62 @@
+/** What a channel is given, and what it tells. */
+import type { Duplex } from 'node:stream';
+import type { CoapMessage, CoapOption } from '../codec/coap.ts';
+import type { ChannelError } from '../errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { ReleaseNotice } from './signalling.ts';
+
+/** A request or an answer; the channel adds the token. */
+export interface CoapContent {
+  readonly code: number;
+  /** In ascending order of their numbers. Default none. */
+  readonly options?: readonly CoapOption[];
+  /** Default empty. */
+  readonly payload?: Uint8Array;
+}
+
+/** The answer, or why there will be none (ERR_CHANNEL_CLOSED). */
+export type Settle = (outcome: CoapMessage | ChannelError) => void;
+
+/**
+ * The first call answers. Later ones are notifications (RFC 7641), for requests with Observe only.
+ * After the channel has ended it does nothing.
+ * @throws PushError ERR_PUSH_OVERSIZE (nothing was sent), TypeError for a second answer.
+ */
+export type Respond = (answer: CoapContent) => void;
+
+export interface ChannelOptions {
+  /** Connected; for TLS: secured. The channel owns it from here on. */
+  readonly socket: Duplex;
+  readonly clock: Clock;
+  /** The longest message that we accept, header included, octets. */
+  readonly maxMessageSize: number;
+  /** At this many requests without an answer `writable` is false. Default 1,024. */
+  readonly maxRequestsInFlight?: number;
+  /** The peer's request. A CodecError that it throws before answering is answered 4.00. */
+  readonly onRequest: (request: CoapMessage, respond: Respond) => void;
+  /** The peer wants no more requests: `drain()` is the polite reaction. */
+  readonly onRelease?: (notice: ReleaseNotice) => void;
+  /** Silence after which a Ping is sent, ms. Default 120,000. */
+  readonly keepaliveMs?: number;
+  /** Silence after a Ping that loses the channel, ms. Default 15,000. */
+  readonly pongTimeoutMs?: number;
+  /** How long the peer may take for its CSM, ms. Default 10,000. */
+  readonly csmTimeoutMs?: number;
+}
+
+export interface ChannelEnd {
+  /**
+   * `local`: this end closed it; `released`: it ended after a Release; `peer-closed`: without one;
+   * `protocol-error`: we refused what the peer sent; `lost`: the transport failed.
+   */
+  readonly reason:
+    | 'local'
+    | 'released'
+    | 'peer-closed'
+    | 'aborted-by-peer'
+    | 'protocol-error'
+    | 'keepalive-timeout'
+    | 'lost';
+  /** For a log line, never parsed; a peer's own words are cut and escaped. */
+  readonly diagnostic?: string;
+}

@@ -1,0 +1,306 @@
+/** Requests and answers both ways over one open secure layer: CoAP over TLS (RFC 8323). */
+import { CoapDecoder } from '../codec/coap-decoder.ts';
+import { encodedLength } from '../codec/coap-tcp.ts';
+import {
+  CODE,
+  NO_OPTIONS,
+  formatCode,
+  isRequest,
+  isResponse,
+  isSignal,
+  type CoapMessage,
+} from '../codec/coap.ts';
+import { type ChannelError, CodecError, PushError } from '../errors.ts';
+import { EMPTY } from '../lib/bytes.ts';
+import type { Timer } from '../lib/clock.ts';
+import type { ChannelEnd, ChannelOptions, CoapContent, Settle } from './channel-types.ts';
+import { Ending, closedError } from './ending.ts';
+import { Flow } from './flow.ts';
+import { Incoming } from './incoming.ts';
+import { Keepalive } from './keepalive.ts';
+import * as signals from './signalling.ts';
+import { SignalError } from './signalling.ts';
+import { TokenTable } from './token-table.ts';
+import { WriteBatch } from './write-batch.ts';
+
+/** Both ends are alike. `onRequest` and settle functions run inside the channel: they must not throw. */
+export class Channel {
+  /** The peer's CSM is here. @throws ChannelError ERR_CHANNEL_CLOSED when the channel ends first. */
+  readonly ready: Promise<void>;
+  readonly #options: ChannelOptions;
+  readonly #decoder: CoapDecoder;
+  readonly #batch: WriteBatch;
+  readonly #keepalive: Keepalive;
+  readonly #requests = new TokenTable<Settle>();
+  readonly #incoming: Incoming;
+  readonly #flow: Flow;
+  readonly #ending: Ending;
+  readonly #maxInFlight: number;
+  readonly #csmTimer: Timer;
+  #settleReady: (error?: ChannelError) => void = () => {};
+  #peer: { readonly maxMessageSize: number } | undefined;
+  #sendLimit = signals.BASE_MAX_MESSAGE_SIZE;
+  #releasedBy: 'us' | 'peer' | undefined;
+  #draining = false;
+
+  constructor(options: ChannelOptions) {
+    const { socket, clock, maxMessageSize, csmTimeoutMs = 10_000 } = options;
+    this.#options = options;
+    this.#maxInFlight = options.maxRequestsInFlight ?? 1024;
+    this.#decoder = new CoapDecoder(maxMessageSize);
+    this.#batch = new WriteBatch(socket, () => {
+      this.#flow.update();
+    });
+    this.#flow = new Flow({
+      socket,
+      queued: () => this.#batch.queued,
+      mayRequest: () => {
+        if (this.releasing) return 'never';
+        return this.#requests.size < this.#maxInFlight ? 'yes' : 'later';
+      },
+      onResumed: () => {
+        this.#keepalive.heard();
+      },
+    });
+    this.#keepalive = new Keepalive({
+      clock,
+      keepaliveMs: options.keepaliveMs ?? 120_000,
+      pongTimeoutMs: options.pongTimeoutMs ?? 15_000,
+      isDeaf: () => socket.isPaused(),
+      sendPing: (token) => {
+        this.#batch.add(signals.ping(token));
+      },
+      onSilence: () => {
+        this.#ending.decide({ reason: 'keepalive-timeout' });
+        socket.destroy();
+      },
+    });
+    this.#incoming = new Incoming({
+      onRequest: options.onRequest,
+      send: (answer) => {
+        if (this.#ended) return false;
+        this.#send(answer);
+        return true;
+      },
+      onAnswered: () => {
+        if (this.#draining) process.nextTick(this.#endWhenDrained);
+      },
+    });
+    this.#ending = new Ending({
+      socket,
+      clock,
+      onDecided: this.#onDecided,
+      onPeerEnd: () => ({
+        reason: this.#releasedBy ? 'released' : 'peer-closed',
+        ...(this.#decoder.partial && { diagnostic: 'in the middle of a message' }),
+      }),
+    });
+    this.#csmTimer = clock.after(csmTimeoutMs, () => {
+      this.#refuse(`no CSM within ${csmTimeoutMs} ms`);
+    });
+    this.ready = new Promise((resolve, reject) => {
+      this.#settleReady = (error) => {
+        if (error) reject(error);
+        else resolve();
+      };
+    });
+    this.ready.catch(() => {});
+    socket.on('data', this.#onData);
+    this.#batch.add(signals.csm(maxMessageSize));
+  }
+
+  /** The socket is gone, and this is why. Never rejects. */
+  get closed(): Promise<ChannelEnd> {
+    return this.#ending.closed;
+  }
+
+  /** What the peer has said it accepts; undefined until its CSM is here. */
+  get peer(): { readonly maxMessageSize: number } | undefined {
+    return this.#peer;
+  }
+
+  /** Requests that wait for an answer. */
+  get inFlight(): number {
+    return this.#requests.size;
+  }
+
+  /** Either end has sent Release, or the channel is over: no request is taken any more. */
+  get releasing(): boolean {
+    return this.#releasedBy !== undefined || this.#ended;
+  }
+
+  /** False says: wait for `whenWritable()` before the next request. A request now would only queue. */
+  get writable(): boolean {
+    return this.#flow.writable;
+  }
+
+  /** Resolves when `writable`, or when it never will be again. */
+  whenWritable(): Promise<void> {
+    return this.#flow.whenWritable();
+  }
+
+  /**
+   * Sends a request. `settle` is called exactly once, never before this returns: with the answer, or
+   * with a ChannelError ERR_CHANNEL_CLOSED (retryable) when the channel ends or no longer takes requests.
+   * @throws PushError ERR_PUSH_OVERSIZE when it is longer than the peer accepts, RangeError when it
+   * cannot be encoded; nothing was sent then and `settle` is not called.
+   */
+  request({ code, options = NO_OPTIONS, payload = EMPTY }: CoapContent, settle: Settle): void {
+    if (this.releasing) {
+      process.nextTick(settle, closedError('the channel takes no more requests'));
+      return;
+    }
+    this.#send({ code, token: this.#requests.reserve(), options, payload });
+    this.#requests.hold(settle);
+  }
+
+  /** Sends a Ping; the round trip, ms. @throws ChannelError ERR_CHANNEL_CLOSED when the channel ends first. */
+  ping(): Promise<number> {
+    if (this.#ended) return Promise.reject(closedError('it has ended'));
+    return this.#keepalive.ping();
+  }
+
+  /** Stops reading, after what has been received already, until `resumeReading`. Keepalive rests meanwhile. */
+  pauseReading(): void {
+    this.#flow.readingPaused = true;
+  }
+
+  resumeReading(): void {
+    this.#flow.readingPaused = false;
+  }
+
+  /** Tells the peer that no more requests will be sent or wanted. What is in flight may finish. */
+  release({ diagnostic, holdOffSeconds }: signals.ReleaseNotice = {}): void {
+    if (this.releasing) return;
+    this.#releasedBy = 'us';
+    this.#batch.add(signals.release(diagnostic, holdOffSeconds));
+    this.#flow.update();
+  }
+
+  /** Releases, waits until everything in flight is answered in both directions, and closes. `close()` cuts it short. */
+  async drain(): Promise<void> {
+    this.release();
+    this.#draining = true;
+    this.#endWhenDrained();
+    await this.closed;
+  }
+
+  /** Ends it now: sends what is encoded, settles what is in flight with ERR_CHANNEL_CLOSED. */
+  async close(): Promise<void> {
+    this.#finish({ reason: 'local' });
+    await this.closed;
+  }
+
+  /** Ends it now and tells the peer why (7.05). */
+  abort(diagnostic: string): void {
+    this.#finish({ reason: 'local', diagnostic }, signals.abort(diagnostic));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #ended(): boolean {
+    return this.#ending.reason !== undefined;
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    if (this.#ended) return;
+    this.#keepalive.heard();
+    try {
+      this.#decoder.push(chunk, this.#onMessage);
+    } catch (error) {
+      if (!(error instanceof CodecError)) {
+        this.#options.socket.destroy();
+        throw error;
+      }
+      this.#refuse(error.message, error instanceof SignalError ? error.badCsmOption : undefined);
+    }
+    this.#endWhenDrained();
+    this.#flow.update();
+  };
+
+  readonly #onMessage = (message: CoapMessage): void => {
+    const { code } = message;
+    if (this.#ended || code === CODE.EMPTY) return;
+    if (this.#peer === undefined && code !== CODE.CSM && code !== CODE.ABORT) {
+      throw new SignalError('the first message is not a CSM');
+    }
+    if (isResponse(code)) this.#requests.take(message.token)?.(message);
+    else if (isRequest(code)) this.#incoming.accept(message);
+    else if (isSignal(code)) this.#onSignal(message);
+    else throw new SignalError(`the code ${formatCode(code)} is reserved`);
+  };
+
+  #onSignal(message: CoapMessage): void {
+    const { code, token, payload } = message;
+    if (code === CODE.ABORT) {
+      this.#finish({ reason: 'aborted-by-peer', diagnostic: signals.diagnosticText(payload) });
+      return;
+    }
+    signals.refuseCritical(message);
+    if (code === CODE.CSM) {
+      this.#sendLimit = signals.statedMaxMessageSize(message) ?? this.#sendLimit;
+      this.#peer = { maxMessageSize: this.#sendLimit };
+      this.#csmTimer.cancel();
+      this.#settleReady();
+    } else if (code === CODE.PING) {
+      const barrier = signals.asksCustody(message) && this.#incoming.waiting < MAX_BARRIERS;
+      if (barrier) this.#incoming.whenAnswered(() => this.#pong(token, true));
+      else this.#pong(token, false);
+    } else if (code === CODE.PONG) {
+      this.#keepalive.pong(token);
+    } else if (code === CODE.RELEASE) {
+      const notice = signals.readRelease(message);
+      this.#releasedBy = 'peer';
+      this.#options.onRelease?.(notice);
+    }
+  }
+
+  #pong(token: Uint8Array, custody: boolean): void {
+    this.#batch.add(signals.pong(token, custody));
+  }
+
+  #send(message: CoapMessage): void {
+    const size = encodedLength(message);
+    if (size > this.#sendLimit) {
+      throw new PushError(
+        'ERR_PUSH_OVERSIZE',
+        `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#sendLimit}`,
+      );
+    }
+    this.#batch.add(message, size);
+  }
+
+  readonly #endWhenDrained = (): void => {
+    if (!this.#draining || this.#requests.size > 0 || this.#incoming.unanswered > 0) return;
+    this.#finish({ reason: this.#releasedBy === 'peer' ? 'released' : 'local' });
+  };
+
+  /** The peer broke the protocol. */
+  #refuse(diagnostic: string, badCsmOption?: number): void {
+    this.#finish({ reason: 'protocol-error', diagnostic }, signals.abort(diagnostic, badCsmOption));
+  }
+
+  /** Ends it on our side, after a last word and whatever was encoded before. */
+  #finish(end: ChannelEnd, farewell?: CoapMessage): void {
+    if (!this.#ended) {
+      if (farewell) this.#batch.add(farewell);
+      this.#ending.decide(end);
+    }
+    this.#ending.hangUp();
+  }
+
+  readonly #onDecided = ({ reason, diagnostic }: ChannelEnd): void => {
+    this.#batch.flush();
+    const error = closedError(diagnostic === undefined ? reason : `${reason}: ${diagnostic}`);
+    this.#csmTimer.cancel();
+    this.#keepalive.stop(error);
+    this.#settleReady(error);
+    for (const settle of this.#requests.takeAll()) settle(error);
+    this.#flow.end();
+  };
+}
+
+/** Pings with Custody that may wait at once; beyond, a Pong comes without Custody. */
+const MAX_BARRIERS = 16;

@@ -1,0 +1,100 @@
+/** Handshakes that are not finished: a deadline for each, a bound on all, the oldest makes room. */
+import type { Socket } from 'node:net';
+import { ChannelError } from '../errors.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { formatEndpoint, sourceOf } from './address.ts';
+
+export interface HandshakeLimits {
+  /** In all. */
+  readonly handshakes: number;
+  /** Per IPv4 address, or per /64 of IPv6. */
+  readonly perAddress: number;
+}
+
+export interface Handshake {
+  readonly remote: string;
+  /** Monotonic ms at which the TCP connection came in. */
+  readonly startedAt: number;
+}
+
+export interface HandshakesOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly limits: HandshakeLimits;
+  /** Hears of each handshake that did not come to an end of its own: too slow, too many, hung up. */
+  readonly onDropped: (handshake: Handshake, fault: ChannelError) => void;
+}
+
+interface Pending extends Handshake {
+  readonly raw: Socket;
+  readonly source: string;
+  readonly deadline: Timer;
+}
+
+/**
+ * A genuine handshake takes a few round trips and an idle one lasts until its deadline, so making
+ * room by dropping the oldest lets a peer in that holds the key, however many idle ones there are.
+ */
+export class Handshakes {
+  readonly #options: HandshakesOptions;
+  /** By remote address and port, oldest first. */
+  readonly #pending = new Map<string, Pending>();
+
+  constructor(options: HandshakesOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** A TCP connection came in. */
+  begin(raw: Socket): Handshake {
+    const { clock, timeoutMs, limits } = this.#options;
+    const host = raw.remoteAddress ?? '';
+    const source = sourceOf(host);
+    this.#makeRoom(source, limits);
+    const pending: Pending = {
+      raw,
+      source,
+      remote: formatEndpoint({ host, port: raw.remotePort ?? 0 }),
+      startedAt: clock.monotonic(),
+      deadline: clock.after(timeoutMs, () => {
+        this.#drop(pending, 'ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
+      }),
+    };
+    this.#pending.set(pending.remote, pending);
+    raw.once('close', () => {
+      this.#drop(pending, 'ERR_CHANNEL_CLOSED', 'the connection ended during the TLS handshake');
+    });
+    return pending;
+  }
+
+  /** The handshake on this connection is over, by success or by a TLS error; undefined when it was dropped. */
+  end(socket: Socket): Handshake | undefined {
+    const { remoteAddress: host, remotePort: port } = socket;
+    if (host === undefined || port === undefined) return undefined;
+    const pending = this.#pending.get(formatEndpoint({ host, port }));
+    if (pending !== undefined) this.#remove(pending);
+    return pending;
+  }
+
+  #makeRoom(source: string, { handshakes, perAddress }: HandshakeLimits): void {
+    const all = [...this.#pending.values()];
+    const same = all.filter((pending) => pending.source === source);
+    const crowded = same.length >= perAddress ? same : all.length >= handshakes ? all : [];
+    const [oldest] = crowded;
+    if (oldest) this.#drop(oldest, 'ERR_CHANNEL_CLOSED', 'too many unfinished TLS handshakes');
+  }
+
+  #drop(pending: Pending, code: 'ERR_CHANNEL_TIMEOUT' | 'ERR_CHANNEL_CLOSED', why: string): void {
+    if (!this.#remove(pending)) return;
+    pending.raw.destroy();
+    this.#options.onDropped(pending, new ChannelError(code, why, { retryable: true }));
+  }
+
+  #remove(pending: Pending): boolean {
+    pending.deadline.cancel();
+    return this.#pending.get(pending.remote) === pending && this.#pending.delete(pending.remote);
+  }
+}

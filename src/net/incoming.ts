@@ -1,0 +1,81 @@
+/** The peer's requests: each one's answer, and who waits until all are answered (RFC 8323 5.4). */
+import { CODE, NO_OPTIONS, OPTION, findOption, type CoapMessage } from '../codec/coap.ts';
+import { CodecError } from '../errors.ts';
+import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
+import type { ChannelOptions, Respond } from './channel-types.ts';
+
+interface Waiter {
+  /** Requests with a lower serial are waited for. */
+  readonly before: number;
+  missing: number;
+  readonly action: () => void;
+}
+
+export interface IncomingOptions {
+  readonly onRequest: ChannelOptions['onRequest'];
+  /** Sends an answer; false when it is too late for any. */
+  readonly send: (answer: CoapMessage) => boolean;
+  readonly onAnswered: () => void;
+}
+
+export class Incoming {
+  readonly #options: IncomingOptions;
+  #unanswered = 0;
+  #nextSerial = 0;
+  #waiters: Waiter[] = [];
+
+  constructor(options: IncomingOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that have no answer yet. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
+  /** How many actions wait for answers. */
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /** Gives the request to the consumer, with the way to answer it. */
+  accept(request: CoapMessage): void {
+    const { onRequest, send, onAnswered } = this.#options;
+    const serial = this.#nextSerial++;
+    this.#unanswered++;
+    let answered = false;
+    const respond: Respond = ({ code, options = NO_OPTIONS, payload = EMPTY }) => {
+      if (answered && !findOption(request.options, OPTION.OBSERVE)) {
+        throw new TypeError('a request without Observe is answered once');
+      }
+      const sent = send({ code, token: request.token, options, payload });
+      if (!sent || answered) return;
+      answered = true;
+      this.#count(serial);
+      onAnswered();
+    };
+    try {
+      onRequest(request, respond);
+    } catch (error) {
+      if (!(error instanceof CodecError) || answered) throw error;
+      respond({ code: CODE.BAD_REQUEST, payload: utf8Bytes(error.message) });
+    }
+  }
+
+  /** Runs `action` when everything that came before this call is answered; now, when it is. */
+  whenAnswered(action: () => void): void {
+    if (this.#unanswered === 0) action();
+    else {
+      this.#waiters.push({ before: this.#nextSerial, missing: this.#unanswered, action });
+    }
+  }
+
+  #count(serial: number): void {
+    this.#unanswered--;
+    if (this.#waiters.length === 0) return;
+    for (const waiter of this.#waiters) if (serial < waiter.before) waiter.missing--;
+    const ready = this.#waiters.filter(({ missing }) => missing === 0);
+    this.#waiters = this.#waiters.filter(({ missing }) => missing > 0);
+    for (const { action } of ready) action();
+  }
+}

@@ -1,0 +1,231 @@
+/** The NAF's end of TLS-PSK: finds the key of an identity, hands on proven layers (TS 33.222 5.4). */
+import { createHmac, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import {
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
+import { ChannelError, ConfigError, GbaError, SaError, reasonOf } from '../errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
+import type { LiveSa } from '../sa/association.ts';
+import { formatEndpoint, type Endpoint } from './address.ts';
+import { Handshakes, type HandshakeLimits } from './handshakes.ts';
+import type { SecuredSocket } from './secured-socket.ts';
+import { channelErrorOf, handshakeFault, serverTlsOptions } from './tls.ts';
+
+export type { HandshakeLimits, SecuredSocket };
+
+export interface ListenPskOptions extends Endpoint {
+  readonly policy: TlsPolicy;
+  readonly clock: Clock;
+  /** TLS 1.3 alone unless given; an association still gets no other version than its own. */
+  readonly versions?: readonly TlsVersion[];
+  /** The live association that this PSK identity names, letter for letter. It must not throw. */
+  readonly find: (identity: string) => LiveSa | undefined;
+  /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
+  readonly decoySecret?: Uint8Array;
+  /** Gets each line of the TLS key log. */
+  readonly keylog?: (line: Buffer) => void;
+  /** On unfinished handshakes; 1,024 in all and 256 per address unless given. */
+  readonly limits?: HandshakeLimits;
+  /** Gets every proven layer, and owns its socket from then on. */
+  readonly onLayer: (layer: SecuredSocket) => void;
+}
+
+/** @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
+export async function listenPsk(options: ListenPskOptions): Promise<PskServer> {
+  const tcp = createServer({
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  });
+  try {
+    await once(tcp.listen({ host: options.host, port: options.port }), 'listening');
+  } catch (cause) {
+    const reason = `cannot listen on ${formatEndpoint(options)}: ${reasonOf(cause)}`;
+    throw new ConfigError('ERR_CONFIG_ADDRESS', reason, { cause });
+  }
+  return new PskServer(tcp, options);
+}
+
+/** What the callback answered in a handshake: an association's key, or a decoy and the reason. */
+type Lookup = { readonly identity: string; readonly sa: LiveSa } | GbaError;
+
+/** A listener; `listenPsk` makes it. Why a handshake failed is told by events, never on the wire. */
+export class PskServer {
+  readonly address: Endpoint;
+  /** Resolves when it no longer listens and every connection is over. */
+  readonly closed: Promise<void>;
+  readonly #options: ListenPskOptions;
+  readonly #decoySecret: Uint8Array;
+  readonly #tcp: Server;
+  readonly #tls: TlsServer;
+  readonly #connections = new Set<Socket>();
+  readonly #handshakes: Handshakes;
+  readonly #lookups = new WeakMap<TLSSocket, Lookup>();
+  #fullHandshakes = 0;
+
+  /** `tcp` listens already. */
+  constructor(tcp: Server, options: ListenPskOptions) {
+    const { address: host, port } = tcp.address() as AddressInfo;
+    this.address = { host, port };
+    this.#options = options;
+    this.#decoySecret = options.decoySecret ?? randomBytes(32);
+    this.#handshakes = new Handshakes({
+      clock: options.clock,
+      timeoutMs: options.policy.handshakeTimeoutMs,
+      limits: options.limits ?? { handshakes: 1_024, perAddress: 256 },
+      onDropped: ({ remote }, fault) => {
+        tellRefused(remote, fault);
+      },
+    });
+    this.#tls = this.#createTls();
+    this.#tcp = tcp;
+    this.closed = new Promise((resolve) => tcp.once('close', resolve));
+    tcp.on('connection', (raw) => {
+      this.#accept(raw);
+    });
+    tcp.on('error', (error) => {
+      tellRefused(formatEndpoint(this.address), channelErrorOf(error));
+    });
+  }
+
+  /** Handshakes whose own lookup returned the key that proved both ends. */
+  get fullHandshakes(): number {
+    return this.#fullHandshakes;
+  }
+
+  get pendingHandshakes(): number {
+    return this.#handshakes.size;
+  }
+
+  /** Stops listening, lets every open connection end by itself. */
+  async drain(): Promise<void> {
+    this.#tcp.close();
+    await this.closed;
+  }
+
+  /** Stops listening and destroys every connection, layers too. */
+  async close(): Promise<void> {
+    this.#tcp.close();
+    for (const raw of this.#connections) raw.destroy();
+    await this.closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #createTls(): TlsServer {
+    const { policy, versions = ['1.3'], keylog } = this.#options;
+    const pskCallback = (socket: TLSSocket, identity: string) => this.#choosePsk(socket, identity);
+    const tls = createTlsServer(serverTlsOptions(policy, { versions, pskCallback }));
+    tls.on('secureConnection', (socket) => {
+      this.#secured(socket);
+    });
+    tls.on('tlsClientError', (error, socket) => {
+      const handshake = this.#handshakes.end(socket);
+      if (handshake === undefined) return;
+      const lookup = this.#lookups.get(socket);
+      tellRefused(handshake.remote, lookup instanceof GbaError ? lookup : channelErrorOf(error));
+    });
+    if (keylog !== undefined) tls.on('keylog', keylog);
+    return tls;
+  }
+
+  #accept(raw: Socket): void {
+    this.#connections.add(raw);
+    raw.once('close', () => this.#connections.delete(raw));
+    raw.on('error', ignore);
+    const { remote } = this.#handshakes.begin(raw);
+    publish('gba:tls:accepted', { remote });
+    this.#tls.emit('connection', raw);
+  }
+
+  /** The decoy is made in every case, so that its cost tells nothing. */
+  #choosePsk(socket: TLSSocket, identity: string): Uint8Array | null {
+    const version = socket.getProtocol();
+    if (version === 'TLSv1.3' && identity.length < SHORTEST_IDENTITY) return null;
+    const decoy = createHmac('sha256', this.#decoySecret).update(identity).digest();
+    const lookup = this.#lookUp(identity, version);
+    this.#lookups.set(socket, lookup);
+    return lookup instanceof GbaError ? decoy : lookup.sa.key;
+  }
+
+  #lookUp(identity: string, version: string | null): Lookup {
+    const sa = this.#options.find(identity);
+    if (sa === undefined) {
+      return new SaError('ERR_SA_UNKNOWN', 'no association has the identity that the client named');
+    }
+    if (sa.expiresAt <= this.#options.clock.now()) {
+      return new SaError('ERR_SA_EXPIRED', `the key of ${sa.bTid} is over`);
+    }
+    if (version !== `TLSv${sa.binding.version}`) {
+      const reason = `${sa.bTid} is for TLS ${sa.binding.version}, not ${String(version)}`;
+      return new ChannelError('ERR_CHANNEL_POLICY', reason);
+    }
+    return { identity, sa };
+  }
+
+  #secured(socket: TLSSocket): void {
+    socket.on('error', ignore);
+    const handshake = this.#handshakes.end(socket);
+    const proof = this.#prove(socket);
+    if (handshake === undefined || proof instanceof GbaError) {
+      socket.destroy();
+      if (handshake && proof instanceof GbaError) tellRefused(handshake.remote, proof);
+      return;
+    }
+    this.#fullHandshakes += 1;
+    const { remote, startedAt } = handshake;
+    const handshakeMs = this.#options.clock.monotonic() - startedAt;
+    const { name: suite, version } = socket.getCipher();
+    publish('gba:tls:secured', { bTid: proof.bTid, version, suite, remote, ms: handshakeMs });
+    this.#options.onLayer({ socket, sa: proof, handshakeMs, remote });
+  }
+
+  /** The association whose key this very handshake looked up and used, if it is still good for it. */
+  #prove(socket: TLSSocket): LiveSa | GbaError {
+    const used = this.#lookups.get(socket);
+    if (used === undefined) {
+      return new ChannelError('ERR_CHANNEL_POLICY', 'this handshake looked up no key');
+    }
+    if (used instanceof GbaError) return used;
+    const current = this.#lookUp(used.identity, socket.getProtocol());
+    if (current instanceof GbaError) return current;
+    const { sa } = current;
+    if (sa.key !== used.sa.key) {
+      return new SaError('ERR_SA_UNKNOWN', `${used.sa.bTid} ended during the handshake`);
+    }
+    const { policy } = this.#options;
+    return handshakeFault(socket, sa.binding, policy) ?? nameFault(socket, sa, policy) ?? sa;
+  }
+}
+
+/** TLS must name the NAF that the key was made for; a client that names none is up to the policy. */
+function nameFault(
+  { servername }: TLSSocket,
+  { nafFqdn }: LiveSa,
+  { requireServerName }: TlsPolicy,
+): ChannelError | undefined {
+  if (servername ? servername.toLowerCase() === nafFqdn : !requireServerName) return undefined;
+  const named = servername ? JSON.stringify(servername) : 'nobody';
+  return new ChannelError('ERR_CHANNEL_POLICY', `the client names ${named}, not ${nafFqdn}`);
+}
+
+function tellRefused(remote: string, { code, message }: GbaError): void {
+  publish('gba:tls:refused', { remote, code, reason: message });
+}
+
+const KEEP_ALIVE_MS = 60_000;
+/**
+ * OpenSSL shows a TLS 1.3 session id of 32 random octets, cut at its first NUL, as an identity too.
+ * A decoy for it would end the handshake that must go on with the client's external key.
+ */
+const SHORTEST_IDENTITY = 4;
+/** A socket without a listener would end the process; `close` follows and tells the owner. */
+const ignore = (): void => {};

@@ -1,0 +1,246 @@
+/** The one place that sets TLS options: pre-shared keys only, no tickets (RFC 8446, RFC 4279, RFC 9257). */
+import { constants, getDiffieHellman } from 'node:crypto';
+import {
+  createSecureContext,
+  type ConnectionOptions,
+  type PeerCertificate,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
+import { ChannelError, ConfigError, GbaError, reasonOf, type GbaErrorCode } from '../errors.ts';
+import { PSK_NAMESPACE, type Fqdn, type PskIdentity } from '../ids.ts';
+import { concat, uintBytes, view } from '../lib/bytes.ts';
+import type { SuiteName, TlsBinding, TlsPolicy, TlsVersion } from '../lib/suites.ts';
+
+/** The protocol name of CoAP over TLS (RFC 8323 8.2). */
+export const ALPN_COAP = 'coap';
+
+export interface ServerTls {
+  readonly versions: readonly TlsVersion[];
+  readonly pskCallback: NonNullable<TlsOptions['pskCallback']>;
+}
+
+/** Options of the NAF's listener. @throws ConfigError when this runtime has no group of the policy. */
+export function serverTlsOptions(
+  policy: TlsPolicy,
+  { versions, pskCallback }: ServerTls,
+): TlsOptions {
+  const suites = [
+    ...(versions.includes('1.3') ? policy.suites13 : []),
+    ...(versions.includes('1.2') ? policy.suites12 : []),
+  ];
+  return {
+    ...commonOptions(policy, versions, suites),
+    honorCipherOrder: true,
+    dhparam: dhParameters(policy.minDhBits),
+    requestCert: false,
+    pskIdentityHint: PSK_NAMESPACE,
+    pskCallback,
+  };
+}
+
+export interface ClientTls {
+  readonly binding: TlsBinding;
+  readonly serverName: Fqdn;
+  readonly identity: PskIdentity;
+  /** 32 octets. */
+  readonly key: Uint8Array;
+}
+
+/**
+ * Options of the UE's dial: exactly the binding's version, in TLS 1.2 exactly its suite, one identity.
+ * @throws ChannelError ERR_CHANNEL_POLICY when the policy does not name the suite, ConfigError as above.
+ */
+export function clientTlsOptions(policy: TlsPolicy, client: ClientTls): ConnectionOptions {
+  const { binding, serverName, identity, key } = client;
+  if (binding.version === '1.2' && !policy.suites12.includes(binding.suite)) {
+    throw new ChannelError('ERR_CHANNEL_POLICY', `the TLS policy does not allow ${binding.suite}`);
+  }
+  const suites = binding.version === '1.3' ? policy.suites13 : [binding.suite];
+  return {
+    ...commonOptions(policy, [binding.version], suites),
+    minDHSize: policy.minDhBits,
+    servername: serverName,
+    rejectUnauthorized: true,
+    checkServerIdentity: refuseCertificate,
+    pskCallback: (hint) => (namesGba(hint) ? { identity, psk: key } : null),
+  };
+}
+
+/** Stands where a host name check would: a peer that shows any certificate is refused. */
+export function refuseCertificate(_host: string, shown: PeerCertificate): ChannelError | undefined {
+  if (Object.keys(shown).length === 0) return undefined;
+  return new ChannelError('ERR_CHANNEL_CERTIFICATE', 'the peer showed a certificate');
+}
+
+/**
+ * What is wrong with a complete handshake under `binding`, if anything. In TLS 1.3 OpenSSL calls a
+ * pre-shared key a reused session; one that is not reused was authenticated by something else.
+ */
+export function handshakeFault(
+  socket: TLSSocket,
+  binding: TlsBinding,
+  policy: TlsPolicy,
+): ChannelError | undefined {
+  const certificate = refuseCertificate('', socket.getPeerCertificate());
+  if (certificate !== undefined) return certificate;
+  const version = socket.getProtocol();
+  if (version !== `TLSv${binding.version}`) {
+    return policyFault(
+      `the association is for TLS ${binding.version}, not ${version ?? 'nothing'}`,
+    );
+  }
+  const suites: readonly string[] = binding.version === '1.3' ? policy.suites13 : [binding.suite];
+  const { name } = socket.getCipher();
+  if (!suites.includes(name)) return policyFault(`${name} is not the association's suite`);
+  if (binding.version === '1.3' && !socket.isSessionReused()) {
+    return policyFault('the handshake did not use the pre-shared key');
+  }
+  return undefined;
+}
+
+/** Ours for anything that a socket or OpenSSL reports; what is ours already passes unchanged. */
+export function channelErrorOf(error: unknown): GbaError {
+  if (error instanceof GbaError) return error;
+  const failure = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const row = FAILURES.find(([pattern]) => pattern.test(failure));
+  const [, code, sentence, retryable] = row ?? [undefined, 'ERR_CHANNEL_PROTOCOL', '', false];
+  const detail = failure || reasonOf(error);
+  return new ChannelError(code, sentence ? `${sentence} (${detail})` : detail, {
+    retryable,
+    cause: error,
+  });
+}
+
+/** Nothing trusted, nothing resumed, nothing renegotiated. */
+function commonOptions(
+  policy: TlsPolicy,
+  versions: readonly TlsVersion[],
+  suites: readonly SuiteName[],
+): ConnectionOptions & TlsOptions {
+  return {
+    minVersion: versions.includes('1.2') ? 'TLSv1.2' : 'TLSv1.3',
+    maxVersion: versions.includes('1.3') ? 'TLSv1.3' : 'TLSv1.2',
+    ciphers: suites.join(':'),
+    ecdhCurve: usableGroups(policy.groups),
+    ca: [],
+    ALPNProtocols: [ALPN_COAP],
+    sessionTimeout: 1,
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  };
+}
+
+/** TLS 1.3 has no hint; in TLS 1.2 it is a list that must name the namespace (TS 24.109 F.3). */
+function namesGba(hint: string | null): boolean {
+  return hint === null || hint.split(';').includes(PSK_NAMESPACE);
+}
+
+function policyFault(reason: string): ChannelError {
+  return new ChannelError('ERR_CHANNEL_POLICY', reason);
+}
+
+const groupSupport = new Map<string, boolean>();
+
+function usableGroups(groups: readonly string[]): string {
+  const usable = groups.filter((group) => {
+    const known = groupSupport.get(group) ?? isGroupSupported(group);
+    groupSupport.set(group, known);
+    return known;
+  });
+  if (usable.length > 0) return usable.join(':');
+  throw new ConfigError(
+    'ERR_CONFIG_FILE',
+    `this Node.js has none of the policy's groups ${groups.join(', ')}: add X25519 or P-256`,
+  );
+}
+
+function isGroupSupported(group: string): boolean {
+  try {
+    createSecureContext({ ca: [], ecdhCurve: group });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** An RFC 3526 group as DHParameter (PKCS #3), in the only form that Node takes. */
+function dhParameters(bits: number): string {
+  const group = getDiffieHellman(MODP_GROUPS[bits] ?? 'modp14');
+  const integers = concat(derInteger(group.getPrime()), derInteger(group.getGenerator()));
+  const text = view(der(0x30, integers)).toString('base64').replace(/.{64}/g, '$&\n');
+  const [begin, end] = ['BEGIN', 'END'].map((edge) => `-----${edge} DH PARAMETERS-----`);
+  return `${begin}\n${text}\n${end}\n`;
+}
+
+function derInteger(unsigned: Uint8Array): Uint8Array {
+  return der(0x02, concat(Uint8Array.of(0), unsigned));
+}
+
+function der(tag: number, content: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(tag, 0x82), uintBytes(content.length, 2), content);
+}
+
+const MODP_GROUPS: Readonly<Record<number, string>> = {
+  2048: 'modp14',
+  3072: 'modp15',
+  4096: 'modp16',
+};
+
+/** Failure codes of Node and OpenSSL: our code, a sentence, and whether trying again may help. */
+const FAILURES: readonly (readonly [RegExp, GbaErrorCode, string, boolean])[] = [
+  [
+    /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)$/,
+    'ERR_CHANNEL_UNREACHABLE',
+    'no TCP connection to the peer',
+    true,
+  ],
+  [
+    /^(ECONNRESET|ECONNABORTED|EPIPE)$/,
+    'ERR_CHANNEL_CLOSED',
+    'the peer closed the connection before the handshake was complete',
+    true,
+  ],
+  [
+    /^(EMFILE|ENFILE|ENOBUFS|ENOMEM)$/,
+    'ERR_CHANNEL_CLOSED',
+    'this process has too many connections: raise its limit of open files (ulimit -n)',
+    true,
+  ],
+  [
+    /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|ERR_TLS_CERT_)/,
+    'ERR_CHANNEL_CERTIFICATE',
+    'the peer showed a certificate',
+    false,
+  ],
+  [
+    /PSK_IDENTITY_NOT_FOUND$/,
+    'ERR_CHANNEL_POLICY',
+    `the peer's identity hint does not name ${PSK_NAMESPACE}`,
+    false,
+  ],
+  [
+    /ALERT_(HANDSHAKE_FAILURE|ILLEGAL_PARAMETER|BAD_RECORD_MAC|DECRYPT_ERROR|UNKNOWN_PSK_IDENTITY)$/,
+    'ERR_CHANNEL_REFUSED',
+    'the peer refused the key: it does not know it, or it is over there',
+    false,
+  ],
+  [
+    /(BINDER_DOES_NOT_VERIFY|CIPHER_OPERATION_FAILED|BAD_RECORD_MAC|DIGEST_CHECK_FAILED)$/,
+    'ERR_CHANNEL_REFUSED',
+    'the peer has another key',
+    false,
+  ],
+  [
+    /NO_SUITABLE_SIGNATURE_ALGORITHM$/,
+    'ERR_CHANNEL_REFUSED',
+    'the peer offered no pre-shared key that can be used',
+    false,
+  ],
+  [
+    /(UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_SHARED_CIPHER|NO_SUITABLE_KEY_SHARE|INSUFFICIENT_SECURITY|DH_KEY_TOO_SMALL|DH_PARAM_SIZE|NO_APPLICATION_PROTOCOL)$/,
+    'ERR_CHANNEL_POLICY',
+    'the peers share no TLS version, suite, group or application protocol',
+    false,
+  ],
+  [/^ERR_SSL_/, 'ERR_CHANNEL_PROTOCOL', 'the peer broke the TLS protocol', false],
+];

@@ -1,0 +1,47 @@
+/** What waits for an answer, under 4-octet tokens counted up (RFC 7252 5.3.1). */
+
+export class TokenTable<T> {
+  #waiting = new Map<number, T>();
+  #last = -1;
+  readonly #token = new Uint8Array(TOKEN_OCTETS);
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** The next free token. The octets are overwritten by the next call: encode them at once. */
+  reserve(): Uint8Array {
+    do this.#last = (this.#last + 1) | 0;
+    while (this.#waiting.has(this.#last));
+    const token = this.#token;
+    token[0] = this.#last >>> 24;
+    token[1] = this.#last >>> 16;
+    token[2] = this.#last >>> 8;
+    token[3] = this.#last;
+    return token;
+  }
+
+  /** Keeps `waiting` under the token that was reserved last. */
+  hold(waiting: T): void {
+    this.#waiting.set(this.#last, waiting);
+  }
+
+  /** Gives back what waits under this token, once; undefined for a token that nothing waits for. */
+  take(token: Uint8Array): T | undefined {
+    if (token.length !== TOKEN_OCTETS) return undefined;
+    let key = 0;
+    for (let i = 0; i < TOKEN_OCTETS; i++) key = (key << 8) | (token[i] ?? 0);
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined) this.#waiting.delete(key);
+    return waiting;
+  }
+
+  /** Empties the table; oldest first. */
+  takeAll(): Iterable<T> {
+    const all = this.#waiting;
+    this.#waiting = new Map();
+    return all.values();
+  }
+}
+
+const TOKEN_OCTETS = 4;

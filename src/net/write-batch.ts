@@ -1,0 +1,69 @@
+/** Messages of one turn of the event loop leave in one write: a write costs as much as ten messages. */
+import type { Writable } from 'node:stream';
+import type { CoapMessage } from '../codec/coap.ts';
+import { encodedLength, encodeInto } from '../codec/coap-tcp.ts';
+import { EMPTY } from '../lib/bytes.ts';
+
+/** Encodes into a buffer of its own, hands it to the socket, and forgets it. */
+export class WriteBatch {
+  readonly #socket: Writable;
+  readonly #onWritten: () => void;
+  #buffer: Uint8Array = EMPTY;
+  #length = 0;
+  #scheduled = false;
+  /** Octets that were given to the socket and are not written yet. */
+  #unwritten = 0;
+
+  /** `onWritten` runs whenever the socket has taken a batch. */
+  constructor(socket: Writable, onWritten: () => void) {
+    this.#socket = socket;
+    this.#onWritten = onWritten;
+  }
+
+  /** Octets on this side of the kernel. */
+  get queued(): number {
+    return this.#length + this.#unwritten;
+  }
+
+  /** Encodes now; writes at the end of the turn, or at once when a full batch is together. */
+  add(message: CoapMessage, length = encodedLength(message)): void {
+    const end = this.#length + length;
+    if (end > this.#buffer.length) this.#grow(end);
+    encodeInto(message, this.#buffer, this.#length);
+    this.#length = end;
+    if (end >= FULL_BATCH) this.flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(this.#onTurnEnd);
+    }
+  }
+
+  /** Writes what there is; drops it when the socket has ended. */
+  flush(): void {
+    const length = this.#length;
+    if (length === 0) return;
+    const batch = this.#buffer.subarray(0, length);
+    this.#buffer = EMPTY;
+    this.#length = 0;
+    if (!this.#socket.writable) return;
+    this.#unwritten += length;
+    this.#socket.write(batch, () => {
+      this.#unwritten -= length;
+      this.#onWritten();
+    });
+  }
+
+  readonly #onTurnEnd = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
+
+  #grow(needed: number): void {
+    const grown = Buffer.allocUnsafe(Math.max(FIRST_BATCH, 2 * this.#buffer.length, needed));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = grown;
+  }
+}
+
+const FIRST_BATCH = 1024;
+const FULL_BATCH = 65_536;

@@ -1,0 +1,122 @@
+/** All associations of one end: found by PSK identity, ended on time, each state change told. */
+import { SaError } from '../errors.ts';
+import { pskIdentityOf, type BTid, type Impi } from '../ids.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import {
+  close,
+  establish,
+  park,
+  type Announced,
+  type Closed,
+  type CloseReason,
+  type Established,
+  type LiveSa,
+  type SaTerms,
+} from './association.ts';
+
+export interface SaRegistryOptions {
+  readonly clock: Clock;
+  /** Called once for each association that ends, by whatever way, after its key is wiped. */
+  readonly onClosed?: (sa: Closed) => void;
+}
+
+interface Slot {
+  sa: LiveSa;
+  readonly expiry: Timer;
+}
+
+/** Holds live associations only: a closed one is told to `onClosed` and forgotten. */
+export class SaRegistry {
+  readonly #clock: Clock;
+  readonly #onClosed: (sa: Closed) => void;
+  readonly #slots = new Map<BTid, Slot>();
+  readonly #identities = new Map<string, BTid>();
+  readonly #subscribers = new Map<Impi, Set<BTid>>();
+
+  constructor(options: SaRegistryOptions) {
+    this.#clock = options.clock;
+    this.#onClosed = options.onClosed ?? (() => undefined);
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Takes in a new association and owns its key. @throws SaError ERR_SA_CONFLICT, ERR_SA_EXPIRED. */
+  add(sa: Announced): Announced {
+    const identities = identitiesOf(sa);
+    if (identities.some((identity) => this.#identities.has(identity))) {
+      throw new SaError('ERR_SA_CONFLICT', `an association ${sa.bTid} is there already`);
+    }
+    const leftMs = sa.expiresAt - this.#clock.now();
+    if (leftMs <= 0) throw new SaError('ERR_SA_EXPIRED', `the key of ${sa.bTid} is over`);
+    const expiry = this.#clock.after(leftMs, () => {
+      this.close(sa.bTid, 'expired');
+    });
+    this.#slots.set(sa.bTid, { sa, expiry });
+    for (const identity of identities) this.#identities.set(identity, sa.bTid);
+    const siblings = this.#subscribers.get(sa.impi);
+    if (siblings === undefined) this.#subscribers.set(sa.impi, new Set([sa.bTid]));
+    else siblings.add(sa.bTid);
+    publish('gba:sa:announced', { bTid: sa.bTid, impi: sa.impi });
+    return sa;
+  }
+
+  /** The live association that this PSK identity names, letter for letter. */
+  find(identity: string): LiveSa | undefined {
+    const bTid = this.#identities.get(identity);
+    return bTid === undefined ? undefined : this.#slots.get(bTid)?.sa;
+  }
+
+  current(bTid: BTid): LiveSa | undefined {
+    return this.#slots.get(bTid)?.sa;
+  }
+
+  /** @throws SaError ERR_SA_UNKNOWN when it is over. */
+  establish(bTid: BTid): Established {
+    const slot = this.#slots.get(bTid);
+    if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
+    const sa = establish(slot.sa);
+    slot.sa = sa;
+    publish('gba:sa:established', { bTid, impi: sa.impi });
+    return sa;
+  }
+
+  /** Does nothing when it is over. */
+  park(bTid: BTid, reason: string): void {
+    const slot = this.#slots.get(bTid);
+    if (slot === undefined) return;
+    slot.sa = park(slot.sa);
+    publish('gba:sa:parked', { bTid, impi: slot.sa.impi, reason });
+  }
+
+  /** Ends it and wipes its key; does nothing when it is over. */
+  close(bTid: BTid, reason: CloseReason): void {
+    const slot = this.#slots.get(bTid);
+    if (slot === undefined) return;
+    slot.expiry.cancel();
+    this.#slots.delete(bTid);
+    for (const identity of identitiesOf(slot.sa)) this.#identities.delete(identity);
+    const siblings = this.#subscribers.get(slot.sa.impi);
+    siblings?.delete(bTid);
+    if (siblings?.size === 0) this.#subscribers.delete(slot.sa.impi);
+    const closed = close(slot.sa, reason);
+    publish('gba:sa:closed', { bTid, impi: closed.impi, reason });
+    this.#onClosed(closed);
+  }
+
+  /** Ends all of them. */
+  closeAll(reason: CloseReason): void {
+    for (const bTid of [...this.#slots.keys()]) this.close(bTid, reason);
+  }
+
+  /** The live associations of one subscriber, oldest first. */
+  of(impi: Impi): readonly LiveSa[] {
+    return [...(this.#subscribers.get(impi) ?? [])].flatMap((bTid) => this.current(bTid) ?? []);
+  }
+}
+
+function identitiesOf(terms: SaTerms): readonly string[] {
+  return [pskIdentityOf(terms.bTid), pskIdentityOf(terms.pTid)];
+}

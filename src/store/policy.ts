@@ -1,0 +1,59 @@
+/** The TLS policy file, and where the package's own files are. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { ConfigError, reasonOf } from '../errors.ts';
+import { SUITES, isTls12Suite, type SuiteName, type TlsPolicy } from '../lib/suites.ts';
+
+/**
+ * Reads and checks a TLS policy; without `file`, the package's own `certs-none/policy.json`.
+ * @throws ConfigError ERR_CONFIG_FILE that names the file, the member and what is wrong with it.
+ */
+export function loadTlsPolicy(
+  file: URL | string = packageFile('certs-none/policy.json'),
+): TlsPolicy {
+  const name = file instanceof URL ? file.href : file;
+  const checked = policySchema.safeParse(readJson(file, name));
+  if (checked.success) return checked.data;
+  throw new ConfigError('ERR_CONFIG_FILE', `${name}: ${z.prettifyError(checked.error)}`);
+}
+
+/** The absolute path of a file of this package, from its sources as from its build. */
+export function packageFile(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.resolve('gba-push/package.json')));
+}
+
+function readJson(file: URL | string, name: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    const reason = `cannot read the TLS policy ${name}: ${reasonOf(cause)}`;
+    throw new ConfigError('ERR_CONFIG_FILE', reason, { cause });
+  }
+}
+
+const suiteNames = Object.keys(SUITES) as SuiteName[];
+const WEEK_SECONDS = 604_800;
+
+const policySchema: z.ZodType<TlsPolicy> = z
+  .strictObject({
+    suites13: suitesOf(suiteNames.filter((name) => !isTls12Suite(name))),
+    suites12: suitesOf(suiteNames.filter(isTls12Suite)),
+    groups: z.array(z.enum(['X25519', 'P-256', 'X25519MLKEM768'])).nonempty(),
+    minDhBits: z.literal([2048, 3072, 4096]),
+    handshakeTimeoutMs: z.int().min(100).max(60_000),
+    keyLifetime: z.strictObject({
+      defaultSeconds: z.int().min(1).max(WEEK_SECONDS),
+      maxSeconds: z.int().min(1).max(WEEK_SECONDS),
+    }),
+    requireServerName: z.boolean(),
+  })
+  .refine(({ keyLifetime }) => keyLifetime.defaultSeconds <= keyLifetime.maxSeconds, {
+    path: ['keyLifetime', 'defaultSeconds'],
+    error: 'must not be more than maxSeconds',
+  });
+
+function suitesOf<N extends SuiteName>(names: readonly N[]): z.ZodType<readonly N[]> {
+  const error = `a SHA-256 suite that takes an external pre-shared key: ${names.join(', ')}`;
+  return z.array(z.enum(names, { error })).nonempty();
+}

@@ -1,0 +1,225 @@
+/** Runs the handler: one push at a time per urgency, in order, each id at most once, every one answered. */
+import { createHash } from 'node:crypto';
+import { reasonOf } from '../errors.ts';
+import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
+import type { BTid, Fqdn } from '../ids.ts';
+import { uintBytes } from '../lib/bytes.ts';
+import type { Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import type { HandledSet } from './handled-set.ts';
+
+/** One push as the device's own software sees it. */
+export interface Push extends PushMessage {
+  readonly nafFqdn: Fqdn;
+  readonly bTid: BTid;
+  /** How the layer came to be, for the first push over it; `reuse` for every later one. */
+  readonly via: 'bootstrap' | 'reconnect' | 'reuse';
+}
+
+/** Thrown by a handler: not now, the same push again after `afterMs`. */
+export class NotNow extends Error {
+  readonly afterMs: number;
+
+  constructor(afterMs = 60_000) {
+    super(`not now, again after ${afterMs} ms`);
+    this.afterMs = afterMs;
+  }
+}
+
+/**
+ * Does what the push asks for. Returning means handled; throwing `NotNow` means later; throwing
+ * anything else means refused for good (the handler has seen the push, so it must not see it again).
+ */
+export type PushHandler = (push: Push) => void | Promise<void>;
+
+export interface DeliveryOptions {
+  readonly handler: PushHandler;
+  readonly handled: HandledSet;
+  readonly clock: Clock;
+  /** Payload octets that may wait for the handler before pushes are told "not now". */
+  readonly maxWaitingOctets?: number;
+}
+
+interface Waiting {
+  readonly push: Push;
+  readonly key: string;
+  readonly digest: Uint8Array;
+  readonly answer: (answer: PushAnswer) => void;
+}
+
+interface Lane {
+  readonly waiting: Waiting[];
+  running: Waiting | undefined;
+  /** After "not now", later pushes of that NAF which were already on their way wait too: order holds. */
+  readonly holds: Map<Fqdn, { readonly seq: number; readonly until: number }>;
+}
+
+const BUSY_MS = 1_000;
+const BUSY: PushAnswer = { kind: 'not-now', afterMs: BUSY_MS };
+const FULL_MS = 60_000;
+const DEFAULT_MAX_WAITING_OCTETS = 8 * 1_048_576;
+
+export class Delivery {
+  readonly #handler: PushHandler;
+  readonly #handled: HandledSet;
+  readonly #clock: Clock;
+  readonly #maxWaitingOctets: number;
+  readonly #lanes = new Map<Urgency, Lane>();
+  #waitingOctets = 0;
+  #stopped = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: DeliveryOptions) {
+    this.#handler = options.handler;
+    this.#handled = options.handled;
+    this.#clock = options.clock;
+    this.#maxWaitingOctets = options.maxWaitingOctets ?? DEFAULT_MAX_WAITING_OCTETS;
+  }
+
+  /** Takes a push in; `answer` is called exactly once, at once or when the handler has finished. */
+  submit(push: Push, answer: (answer: PushAnswer) => void): void {
+    const lane = this.#lane(push.urgency);
+    const octets = push.payload.length;
+    if (this.#stopped || this.#isHeld(lane, push)) return answer(BUSY);
+    if (this.#waitingOctets + octets > this.#maxWaitingOctets && lane.running !== undefined) {
+      this.#hold(lane, push, BUSY_MS);
+      return answer(BUSY);
+    }
+
+    const waiting: Waiting = {
+      push,
+      key: `${push.nafFqdn}/${push.id}`,
+      digest: digestOf(push),
+      answer,
+    };
+    this.#waitingOctets += octets;
+    lane.waiting.push(waiting);
+    if (lane.running === undefined) void this.#run(lane);
+  }
+
+  /** Takes nothing more; resolves when no handler is at work. What waited is told "not now". */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const lane of this.#lanes.values()) {
+      for (const { answer } of lane.waiting.splice(0)) answer(BUSY);
+    }
+    while ([...this.#lanes.values()].some((lane) => lane.running !== undefined)) {
+      await new Promise<void>((resolve) => (this.#idle = resolve));
+    }
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    for (let next = lane.waiting.shift(); next !== undefined; next = lane.waiting.shift()) {
+      lane.running = next;
+      try {
+        const done = this.#handle(lane, next);
+        if (done instanceof Promise) await done;
+      } catch (error) {
+        next.answer({ kind: 'not-now', afterMs: FULL_MS });
+        publish('gba:push:failed', { id: next.push.id, reason: reasonOf(error) });
+      }
+      this.#waitingOctets -= next.push.payload.length;
+    }
+    lane.running = undefined;
+    this.#idle?.();
+  }
+
+  #handle(lane: Lane, waiting: Waiting): void | Promise<void> {
+    const { push, key, digest, answer } = waiting;
+    const verdict = this.#handled.judge(key, digest);
+    switch (verdict) {
+      case 'new':
+        break;
+      case 'full':
+        this.#hold(lane, push, FULL_MS);
+        return answer({ kind: 'not-now', afterMs: FULL_MS });
+      case 'done':
+        return answer({ kind: 'handled-before' });
+      case 'refused':
+      case 'interrupted':
+      case 'conflict':
+        return answer({ kind: verdict });
+      case 'running':
+        return answer({ kind: 'conflict' });
+    }
+    this.#handled.start(key, digest, push.ttlSeconds * 1_000);
+    const startedAt = this.#clock.monotonic();
+    try {
+      const work = this.#handler(push);
+      if (work instanceof Promise) {
+        return work.then(
+          () => {
+            this.#finish(waiting, { kind: 'handled' }, startedAt);
+          },
+          (error: unknown) => {
+            this.#failed(lane, waiting, error, startedAt);
+          },
+        );
+      }
+    } catch (error) {
+      return this.#failed(lane, waiting, error, startedAt);
+    }
+    this.#finish(waiting, { kind: 'handled' }, startedAt);
+  }
+
+  #failed(lane: Lane, waiting: Waiting, error: unknown, startedAt: number): void {
+    if (error instanceof NotNow) {
+      this.#hold(lane, waiting.push, error.afterMs);
+      this.#finish(waiting, { kind: 'not-now', afterMs: error.afterMs }, startedAt);
+    } else {
+      this.#finish(waiting, { kind: 'refused' }, startedAt);
+    }
+  }
+
+  #finish(waiting: Waiting, answer: PushAnswer, startedAt: number): void {
+    const { push, key } = waiting;
+    const outcome =
+      answer.kind === 'handled' ? 'done' : answer.kind === 'refused' ? 'refused' : 'forgotten';
+    this.#handled.finish(key, outcome);
+    waiting.answer(answer);
+    publish('gba:push:answered', {
+      id: push.id,
+      bTid: push.bTid,
+      answer: answer.kind,
+      handlerMs: this.#clock.monotonic() - startedAt,
+    });
+  }
+
+  #hold(lane: Lane, push: Push, ms: number): void {
+    lane.holds.set(push.nafFqdn, { seq: push.seq, until: this.#clock.monotonic() + ms });
+    for (const later of lane.waiting.splice(0)) {
+      if (later.push.nafFqdn === push.nafFqdn) {
+        this.#waitingOctets -= later.push.payload.length;
+        later.answer(BUSY);
+      } else {
+        lane.waiting.push(later);
+      }
+    }
+  }
+
+  /** The NAF, told "not now", sends nothing of this urgency before the time is over: this came earlier. */
+  #isHeld(lane: Lane, push: Push): boolean {
+    const hold = lane.holds.get(push.nafFqdn);
+    if (hold === undefined) return false;
+    if (push.seq > hold.seq && this.#clock.monotonic() < hold.until) return true;
+    lane.holds.delete(push.nafFqdn);
+    return false;
+  }
+
+  #lane(urgency: Urgency): Lane {
+    let lane = this.#lanes.get(urgency);
+    if (lane === undefined) {
+      lane = { waiting: [], running: undefined, holds: new Map() };
+      this.#lanes.set(urgency, lane);
+    }
+    return lane;
+  }
+}
+
+/** SHA-256 over Content-Format and payload: what "the same push" means. */
+function digestOf(push: PushMessage): Uint8Array {
+  return createHash('sha256')
+    .update(uintBytes(push.contentFormat, 2))
+    .update(push.payload)
+    .digest();
+}

@@ -1,0 +1,196 @@
+/** From a datagram of a stranger to an association, in the order of docs/wire.md; nothing is answered. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { decodeEnvelope, verifyEnvelope, type DecodedEnvelope } from '../codec/envelope.ts';
+import { decodeGpi, GPI_NAF_ID, openGpi, type DecodedGpi, type GbaPushInfo } from '../codec/gpi.ts';
+import { AkaError, GbaError } from '../errors.ts';
+import { bindingOf, bTidOf, nafIdOf } from '../ids.ts';
+import { toHex, wipe } from '../lib/bytes.ts';
+import type { Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import { rateLimit, recentSet, type RateLimitOptions } from '../lib/limits.ts';
+import type { TlsBinding } from '../lib/suites.ts';
+import {
+  formatEndpoint,
+  sourceOf,
+  systemLookup,
+  type Endpoint,
+  type Lookup,
+} from '../net/address.ts';
+import type { NafKeySource, Usim } from '../ports.ts';
+import { announce, type Announced } from '../sa/association.ts';
+import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
+import { HELD_MS, heldVectors } from './held-vectors.ts';
+
+export interface GpiIntakeOptions {
+  readonly usim: Usim;
+  readonly clock: Clock;
+  readonly policy: ConnectPolicy;
+  /** Whether this UE would use a key with that TLS version and suite. */
+  readonly acceptBinding: (binding: TlsBinding) => boolean;
+  /** Triggers per source: an IPv4 address or an IPv6 /64. By default 16 at once, then 2 per second. */
+  readonly rate?: RateLimitOptions;
+  /** By default the operating system's. */
+  readonly lookup?: Lookup;
+}
+
+/** A genuine trigger. The caller owns the association and its key. */
+export interface AcceptedTrigger {
+  readonly sa: Announced;
+  readonly sessionId: number;
+  /** What the envelope said, to resolve again for a later dial; undefined: the NAF's own, port 5684. */
+  readonly connectAddress: Endpoint | undefined;
+  /** Allowed addresses to dial now, in order. */
+  readonly connect: readonly Endpoint[];
+}
+
+export interface GpiIntake {
+  /**
+   * Judges one datagram. Every refusal is the event `gba:trigger:refused` and `undefined`, whoever is
+   * to blame; it never rejects for a GbaError.
+   */
+  accept(datagram: Uint8Array, from: Endpoint): Promise<AcceptedTrigger | undefined>;
+  /** Wipes what it holds. */
+  close(): void;
+}
+
+export function createGpiIntake({
+  usim,
+  clock,
+  policy,
+  acceptBinding,
+  rate = { burst: 16, perSecond: 2, sources: 1_024 },
+  lookup = systemLookup,
+}: GpiIntakeOptions): GpiIntake {
+  const seen = recentSet(clock, { entries: 4_096, forMs: 600_000 });
+  const limit = rateLimit(clock, rate);
+  const held = heldVectors(clock);
+  const oneAtATime = boundedQueue(MAX_WAITING);
+
+  const judge = async (envelope: DecodedEnvelope, gpi: DecodedGpi): Promise<Judged> => {
+    const askedAt = clock.monotonic();
+    const vector = held.take(gpi) ?? {
+      keys: await usim.authenticate(gpi.rand, gpi.autn),
+      wipedAt: askedAt + HELD_MS,
+    };
+    const usimMs = clock.monotonic() - askedAt;
+    try {
+      const trigger = await derive(vector.keys, envelope, gpi);
+      vector.keys.wipe();
+      return { trigger, usimMs };
+    } catch (error) {
+      held.hold(gpi, vector);
+      throw error;
+    }
+  };
+
+  const derive = async (
+    keys: NafKeySource,
+    envelope: DecodedEnvelope,
+    gpi: DecodedGpi,
+  ): Promise<AcceptedTrigger> => {
+    const info = await open(keys, gpi);
+    const binding = bindingOf(info.uaId);
+    if (binding === undefined || !acceptBinding(binding)) {
+      throw policyError(`this UE uses no key for Ua security protocol id ${info.uaId}`);
+    }
+    if (info.lifetimeSeconds === 0) throw policyError('the key has ended already');
+    const connect = await resolveConnect(policy, info.nafFqdn, envelope.connect, lookup);
+    const ksNaf = await keys.derive(nafIdOf(info.nafFqdn, info.uaId));
+    try {
+      verifyEnvelope(envelope, ksNaf);
+    } catch (error) {
+      wipe(ksNaf);
+      throw error;
+    }
+    const terms = {
+      bTid: bTidOf(info.rand, info.bsfFqdn),
+      pTid: info.pTid,
+      impi: usim.impi,
+      nafFqdn: info.nafFqdn,
+      binding,
+      expiresAt: clock.now() + info.lifetimeSeconds * 1_000,
+    };
+    const { sessionId, connect: connectAddress } = envelope;
+    return { sa: announce(terms, ksNaf), sessionId, connectAddress, connect };
+  };
+
+  const open = async (keys: NafKeySource, gpi: DecodedGpi): Promise<GbaPushInfo> => {
+    const key = await keys.derive(GPI_NAF_ID);
+    try {
+      return openGpi(gpi, { key, impi: usim.impi });
+    } finally {
+      wipe(key);
+    }
+  };
+
+  return {
+    async accept(datagram, from) {
+      const startedAt = clock.monotonic();
+      const digest = toHex(sha256(datagram));
+      try {
+        const envelope = decodeEnvelope(datagram);
+        const gpi = decodeGpi(envelope.gpi);
+        requireSupported(gpi);
+        if (seen.has(digest)) throw duplicate();
+        if (!limit.take(sourceOf(from.host))) throw busy('too many triggers from this source');
+        seen.add(digest);
+        const { trigger, usimMs } = await oneAtATime(() => judge(envelope, gpi));
+        const { bTid, nafFqdn } = trigger.sa;
+        const totalMs = clock.monotonic() - startedAt;
+        publish('gba:trigger:accepted', { bTid, nafFqdn, usimMs, totalMs });
+        return trigger;
+      } catch (error) {
+        if (!(error instanceof GbaError)) throw error;
+        if (error.retryable && !(error instanceof AkaError)) seen.delete(digest);
+        const { code, message: reason } = error;
+        publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
+        return undefined;
+      }
+    },
+    close() {
+      held.close();
+    },
+  };
+}
+
+interface Judged {
+  readonly trigger: AcceptedTrigger;
+  readonly usimMs: number;
+}
+
+/** What the clear part of a GPI rules out, before the SIM is troubled. */
+function requireSupported({ method, gbaU }: DecodedGpi): void {
+  if (method !== 'psk-tls') {
+    throw new GbaError('ERR_GPI_PROFILE', `this UE has no method ${method}; use psk-tls`);
+  }
+  if (gbaU) throw new GbaError('ERR_GPI_PROFILE', 'this SIM has no GBA_U; use GBA_ME');
+}
+
+/** Runs tasks one after the other. Throws ERR_UPA_BUSY while `waiting` of them are in it. */
+function boundedQueue(waiting: number): <T>(task: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  let inside = 0;
+  return (task) => {
+    if (inside >= waiting) throw busy('the SIM has too many triggers to judge already');
+    inside += 1;
+    const result = last.then(task).finally(() => {
+      inside -= 1;
+    });
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
+
+function policyError(rule: string): GbaError {
+  return new GbaError('ERR_GPI_POLICY', rule);
+}
+
+function duplicate(): GbaError {
+  return new GbaError('ERR_UPA_DUPLICATE', 'this very trigger came before');
+}
+
+function busy(rule: string): GbaError {
+  return new GbaError('ERR_UPA_BUSY', rule, { retryable: true });
+}
+
+const MAX_WAITING = 16;

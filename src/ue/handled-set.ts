@@ -1,0 +1,114 @@
+/** What the UE has handled: every id at most once, over rekeying, reconnection and restart. */
+import { equalSecret } from '../lib/bytes.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { HandledLog, HandledRecord } from '../ports.ts';
+
+export interface HandledSetOptions {
+  readonly log: HandledLog;
+  readonly clock: Clock;
+  /** Ids held at once; beyond it pushes wait at the NAF rather than an id being forgotten early. */
+  readonly capacity?: number;
+  /** True chooses at least once: a push whose handler a crash cut off is handled again. */
+  readonly redeliver?: boolean;
+}
+
+/** What is known of an id when a push with it comes in. `running`: its handler is at work right now. */
+export type Verdict = 'new' | 'running' | 'done' | 'refused' | 'interrupted' | 'conflict' | 'full';
+
+type Entry = Pick<HandledRecord, 'digest' | 'until'> & { readonly state: EntryState };
+type EntryState = 'running' | 'done' | 'refused' | 'interrupted';
+
+/** The NAF counts a TTL from when it accepted the push, this end from when it came: a little longer is safe. */
+const SLACK_MS = 5_000;
+const DEFAULT_CAPACITY = 1_000_000;
+const COMPACT_AFTER = 100_000;
+
+export class HandledSet {
+  readonly #log: HandledLog;
+  readonly #clock: Clock;
+  readonly #capacity: number;
+  readonly #entries = new Map<string, Entry>();
+  #appended = 0;
+  #sweepAt: number;
+
+  constructor({ log, clock, capacity = DEFAULT_CAPACITY, redeliver = false }: HandledSetOptions) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#capacity = capacity;
+    const now = clock.now();
+    for (const { key, digest, state, until } of log.recovered) {
+      const cutOff = state === 'started';
+      if (until <= now || state === 'forgotten' || (cutOff && redeliver)) this.#entries.delete(key);
+      else this.#entries.set(key, { digest, until, state: cutOff ? 'interrupted' : state });
+    }
+    this.#sweepAt = now + SLACK_MS;
+    if (log.recovered.length > 0) this.#compact();
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** What to do with a push of this key (`<NAF FQDN>/<id>`) and content digest (32 octets). */
+  judge(key: string, digest: Uint8Array): Verdict {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
+      if (this.#entries.size >= this.#capacity) this.#sweep(this.#clock.now());
+      return this.#entries.size < this.#capacity ? 'new' : 'full';
+    }
+    return equalSecret(entry.digest, digest) ? entry.state : 'conflict';
+  }
+
+  /** Before the handler runs: on disk when it returns. @throws StoreError. */
+  start(key: string, digest: Uint8Array, ttlMs: number): void {
+    const now = this.#clock.now();
+    if (now >= this.#sweepAt) this.#sweep(now);
+    this.#write(
+      key,
+      { digest, until: Math.ceil(now + ttlMs + SLACK_MS), state: 'running' },
+      'started',
+    );
+  }
+
+  /** After the handler: `forgotten` when it said "not now", so that the id may come again. @throws StoreError. */
+  finish(key: string, outcome: 'done' | 'refused' | 'forgotten'): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    if (outcome === 'forgotten') {
+      this.#entries.delete(key);
+      this.#append({ key, digest: entry.digest, until: entry.until, state: outcome });
+    } else {
+      this.#write(key, { ...entry, state: outcome }, outcome);
+    }
+  }
+
+  #write(key: string, entry: Entry, state: HandledRecord['state']): void {
+    this.#append({ key, digest: entry.digest, until: entry.until, state });
+    this.#entries.set(key, entry);
+  }
+
+  #append(record: HandledRecord): void {
+    this.#log.append(record);
+    this.#appended += 1;
+    if (this.#appended > COMPACT_AFTER && this.#appended > 4 * this.#entries.size) this.#compact();
+  }
+
+  #sweep(now: number): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.until <= now && entry.state !== 'running') this.#entries.delete(key);
+    }
+    this.#sweepAt = now + SLACK_MS;
+  }
+
+  #compact(): void {
+    this.#log.compact(this.#records());
+    this.#appended = 0;
+  }
+
+  *#records(): Generator<HandledRecord> {
+    for (const [key, { digest, until, state }] of this.#entries) {
+      const cutOff = state === 'running' || state === 'interrupted';
+      yield { key, digest, until, state: cutOff ? 'started' : state };
+    }
+  }
+}

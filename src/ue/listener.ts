@@ -1,0 +1,186 @@
+/** The UE: from a trigger to an open layer to a handled push, for any number of NAFs. */
+import type { BTid } from '../ids.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
+import { formatTriggerAddress, systemLookup, type Endpoint } from '../net/address.ts';
+import { listenUdpTriggers, type UdpTriggerListener } from '../net/upa-udp.ts';
+import type { HandledLog, TriggerAddress, Usim } from '../ports.ts';
+import type { Closed } from '../sa/association.ts';
+import { SaRegistry } from '../sa/registry.ts';
+import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
+import { Delivery, type PushHandler } from './delivery.ts';
+import { createGpiIntake, type AcceptedTrigger, type GpiIntake } from './gpi-intake.ts';
+import { HandledSet } from './handled-set.ts';
+import { Session } from './session.ts';
+
+export interface UeListenerOptions {
+  readonly usim: Usim;
+  /** Where triggers come in; port 0 lets the system choose. */
+  readonly listen: Endpoint;
+  readonly policy: TlsPolicy;
+  readonly connectPolicy: ConnectPolicy;
+  /** TLS versions that a NAF may bind a key to. Default 1.3 alone. */
+  readonly versions?: readonly TlsVersion[];
+  readonly handler: PushHandler;
+  /** Where handled ids are kept, so that a restart handles nothing twice. */
+  readonly handledLog: HandledLog;
+  /** At least once instead of at most once: a push that a crash cut off is handled again. */
+  readonly redeliver?: boolean;
+  /** What the NAF is told of where triggers reach this UE; default the address that it listens at. */
+  readonly advertise?: TriggerAddress;
+  /** Silence on a layer before it is probed, ms. Default 120,000. */
+  readonly keepaliveMs?: number;
+  /** Gets TLS key-log lines: whoever has them reads every push. */
+  readonly dangerouslyLogKeys?: (line: Buffer) => void;
+  readonly clock?: Clock;
+}
+
+/** Associations that no handshake has proved, per NAF: the oldest makes room. */
+const MAX_UNPROVED = 4;
+
+/** @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
+export async function listenForPushes(options: UeListenerOptions): Promise<UeListener> {
+  const listener = new UeListener(options);
+  await listener.listening;
+  return listener;
+}
+
+/** Made by `listenForPushes`. */
+export class UeListener {
+  readonly listening: Promise<void>;
+  readonly #options: UeListenerOptions;
+  readonly #clock: Clock;
+  readonly #registry: SaRegistry;
+  readonly #intake: GpiIntake;
+  readonly #delivery: Delivery;
+  readonly #sessions = new Map<BTid, Session>();
+  #upa: UdpTriggerListener | undefined;
+
+  constructor(options: UeListenerOptions) {
+    const { usim, connectPolicy, versions = ['1.3'], clock = systemClock } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#registry = new SaRegistry({
+      clock,
+      onClosed: (sa) => {
+        this.#end(sa);
+      },
+    });
+    this.#intake = createGpiIntake({
+      usim,
+      clock,
+      policy: connectPolicy,
+      acceptBinding: ({ version }) => versions.includes(version),
+    });
+    this.#delivery = new Delivery({
+      clock,
+      handler: options.handler,
+      handled: new HandledSet({
+        clock,
+        log: options.handledLog,
+        redeliver: options.redeliver ?? false,
+      }),
+    });
+    this.listening = listenUdpTriggers({
+      at: options.listen,
+      onDatagram: (octets, from) => void this.#trigger(octets, from),
+    }).then((upa) => {
+      this.#upa = upa;
+    });
+  }
+
+  /** Where triggers come in. @throws Error before `listening` has resolved. */
+  get address(): TriggerAddress {
+    if (this.#upa === undefined) throw new Error('await listening first');
+    return { transport: 'udp', ...this.#upa.address };
+  }
+
+  /** Takes no more triggers and pushes, answers those at work, and closes. */
+  async drain(): Promise<void> {
+    await this.#upa?.close();
+    await this.#delivery.stop();
+    await Promise.all([...this.#sessions.values()].map((session) => session.drain()));
+    await this.close();
+  }
+
+  /** Ends everything at once. What a handler is at work on stays recorded as started. */
+  async close(): Promise<void> {
+    await this.#upa?.close();
+    this.#intake.close();
+    const sessions = [...this.#sessions.values()];
+    for (const session of sessions) session.close();
+    this.#registry.closeAll('revoked');
+    await Promise.all(sessions.map((session) => session.ended));
+    this.#options.handledLog.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #trigger(octets: Uint8Array, from: Endpoint): Promise<void> {
+    const accepted = await this.#intake.accept(octets, from);
+    if (accepted === undefined) return;
+    this.#registry.add(accepted.sa);
+    this.#sessions.set(accepted.sa.bTid, this.#open(accepted));
+    this.#makeRoom(accepted);
+  }
+
+  #open({ sa, connect, connectAddress }: AcceptedTrigger): Session {
+    const { policy, connectPolicy, keepaliveMs = 120_000, dangerouslyLogKeys } = this.#options;
+    let judged: readonly Endpoint[] | undefined = connect;
+    return new Session({
+      sa,
+      clock: this.#clock,
+      policy,
+      addresses: async () => {
+        const addresses =
+          judged ?? (await resolveConnect(connectPolicy, sa.nafFqdn, connectAddress, systemLookup));
+        judged = undefined;
+        return addresses;
+      },
+      delivery: this.#delivery,
+      triggerAddress: formatTriggerAddress(this.#options.advertise ?? this.address),
+      keepaliveMs,
+      ...(dangerouslyLogKeys && { dangerouslyLogKeys }),
+      onOpen: () => {
+        this.#registry.establish(sa.bTid);
+        this.#supersede(sa.bTid);
+      },
+      onParked: (reason) => {
+        this.#registry.park(sa.bTid, reason);
+      },
+      onForget: () => {
+        this.#registry.close(sa.bTid, 'revoked');
+      },
+    });
+  }
+
+  /** A proved association replaces the older ones of its NAF; a younger one that waits stays. */
+  #supersede(bTid: BTid): void {
+    const all = this.#registry.of(this.#options.usim.impi);
+    const nafFqdn = this.#registry.current(bTid)?.nafFqdn;
+    for (const older of all.slice(
+      0,
+      all.findIndex((sa) => sa.bTid === bTid),
+    )) {
+      if (older.nafFqdn === nafFqdn) this.#registry.close(older.bTid, 'superseded');
+    }
+  }
+
+  #makeRoom({ sa }: AcceptedTrigger): void {
+    const unproved = this.#registry
+      .of(sa.impi)
+      .filter(({ nafFqdn, state }) => nafFqdn === sa.nafFqdn && state !== 'established');
+    for (const { bTid } of unproved.slice(0, -MAX_UNPROVED)) {
+      this.#registry.close(bTid, 'superseded');
+    }
+  }
+
+  #end(sa: Closed): void {
+    const session = this.#sessions.get(sa.bTid);
+    this.#sessions.delete(sa.bTid);
+    if (sa.reason === 'superseded' || sa.reason === 'revoked') void session?.drain();
+    else session?.close();
+  }
+}

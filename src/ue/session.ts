@@ -1,0 +1,156 @@
+/** One association at the UE: keeps a layer open to its NAF for as long as the key is valid. */
+import { CODE, type CoapMessage } from '../codec/coap.ts';
+import {
+  bare,
+  isForget,
+  isPush,
+  parsePushRequest,
+  pushAnswer,
+  registration,
+} from '../codec/push.ts';
+import { ChannelError, GbaError, reasonOf } from '../errors.ts';
+import { sleep, type Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import type { TlsPolicy } from '../lib/suites.ts';
+import { formatEndpoint, type Endpoint } from '../net/address.ts';
+import { Channel } from '../net/channel.ts';
+import type { Respond } from '../net/channel-types.ts';
+import { dialPsk } from '../net/psk-client.ts';
+import type { SecuredSocket } from '../net/secured-socket.ts';
+import type { LiveSa } from '../sa/association.ts';
+import type { Delivery, Push } from './delivery.ts';
+
+export interface SessionOptions {
+  readonly sa: LiveSa;
+  readonly clock: Clock;
+  readonly policy: TlsPolicy;
+  /** The allowed addresses of the NAF, asked for again before each dial. @throws GbaError. */
+  readonly addresses: () => Promise<readonly Endpoint[]>;
+  readonly delivery: Delivery;
+  /** Where triggers reach this UE, for the NAF to know. */
+  readonly triggerAddress: string | undefined;
+  readonly keepaliveMs: number;
+  readonly dangerouslyLogKeys?: (line: Buffer) => void;
+  /** A layer is open. */
+  readonly onOpen: () => void;
+  /** A layer is gone, or a dial failed. */
+  readonly onParked: (reason: string) => void;
+  /** The NAF ended the association. */
+  readonly onForget: () => void;
+}
+
+/** A push and its headers must fit: 64 KiB of payload and room for the options. */
+const MAX_INBOUND_OCTETS = 65_536 + 1_024;
+
+export class Session {
+  readonly sa: LiveSa;
+  /** Resolves when nothing of it is left. */
+  readonly ended: Promise<void>;
+  readonly #options: SessionOptions;
+  readonly #stop = new AbortController();
+  #channel: Channel | undefined;
+  #layers = 0;
+
+  constructor(options: SessionOptions) {
+    this.sa = options.sa;
+    this.#options = options;
+    this.ended = this.#keepOpen();
+  }
+
+  /** Answers what is at work, then ends the layer; no new one follows. */
+  async drain(): Promise<void> {
+    this.#stop.abort();
+    await this.#channel?.drain();
+    await this.ended;
+  }
+
+  /** Ends the layer at once; no new one follows. */
+  close(): void {
+    this.#stop.abort();
+    this.#channel?.close();
+  }
+
+  /** Dial, serve until the layer is gone, dial again: at once after a layer, later and later after failures. */
+  async #keepOpen(): Promise<void> {
+    const { clock, onParked } = this.#options;
+    const { signal } = this.#stop;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        const secured = await this.#dial(signal);
+        failures = 0;
+        onParked(await this.#serve(secured));
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        onParked(reasonOf(error));
+      }
+      await sleep(clock, retryMs(failures), signal).catch(() => undefined);
+    }
+  }
+
+  async #dial(signal: AbortSignal): Promise<SecuredSocket> {
+    const { sa, clock, policy, addresses, dangerouslyLogKeys: keylog } = this.#options;
+    let last: unknown;
+    for (const address of await addresses()) {
+      const to = formatEndpoint(address);
+      publish('gba:dial:started', { bTid: sa.bTid, to });
+      try {
+        return await dialPsk({ ...address, sa, policy, clock, signal, ...(keylog && { keylog }) });
+      } catch (error) {
+        last = error;
+        const code = error instanceof GbaError ? error.code : 'aborted';
+        publish('gba:dial:failed', { bTid: sa.bTid, to, code, reason: reasonOf(error) });
+      }
+    }
+    throw last;
+  }
+
+  /** Resolves with the reason when the layer is gone. */
+  async #serve({ socket }: SecuredSocket): Promise<string> {
+    const { sa, clock, keepaliveMs, triggerAddress, onOpen, delivery } = this.#options;
+    let via: Push['via'] = this.#layers === 0 ? 'bootstrap' : 'reconnect';
+    this.#layers += 1;
+    const onRequest = (request: CoapMessage, respond: Respond): void => {
+      if (isPush(request)) {
+        const push = { ...parsePushRequest(request), nafFqdn: sa.nafFqdn, bTid: sa.bTid, via };
+        via = 'reuse';
+        delivery.submit(push, (answer) => {
+          respond(pushAnswer(answer));
+        });
+      } else if (isForget(request)) {
+        respond(bare(CODE.DELETED));
+        this.#stop.abort();
+        this.#options.onForget();
+      } else {
+        respond(bare(CODE.NOT_FOUND));
+      }
+    };
+    const channel = new Channel({
+      socket,
+      clock,
+      maxMessageSize: MAX_INBOUND_OCTETS,
+      keepaliveMs,
+      onRequest,
+      onRelease: () => void channel.drain(),
+    });
+    this.#channel = channel;
+    channel.request(registration(triggerAddress), (outcome) => {
+      if (outcome instanceof ChannelError) return;
+      if (outcome.code === CODE.CHANGED) onOpen();
+      else channel.close();
+    });
+    const { reason, diagnostic } = await channel.closed;
+    this.#channel = undefined;
+    publish('gba:layer:closed', { bTid: sa.bTid, reason: diagnostic ?? reason });
+    return reason;
+  }
+}
+
+/** Soon after a layer, later and later after failures; never all UEs of a fleet at once. */
+function retryMs(failures: number): number {
+  const longest = failures === 0 ? SOON_MS : Math.min(SOON_MS * 2 ** (failures + 1), LATEST_MS);
+  return longest * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
+}
+
+const SOON_MS = 50;
+const LATEST_MS = 60_000;

@@ -1,0 +1,399 @@
+import test from 'ava';
+import fc from 'fast-check';
+import {
+  CODE,
+  NO_OPTIONS,
+  OPTION,
+  emptyOption,
+  stringOption,
+  stringValue,
+  uintOption,
+  uintValue,
+  type CoapMessage,
+} from '../../src/codec/coap.ts';
+import type { ChannelError } from '../../src/errors.ts';
+import { utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
+import type { Respond } from '../../src/net/channel-types.ts';
+import type { ReleaseNotice } from '../../src/net/signalling.ts';
+import {
+  ask,
+  channelAndRawPeer,
+  channelPair,
+  socketPair,
+  channelOver,
+} from '../support/channel.ts';
+import { manualClock } from '../support/manual-clock.ts';
+
+const codeOf = (outcome: CoapMessage | Error): number | string =>
+  outcome instanceof Error ? (outcome as ChannelError).code : outcome.code;
+
+test('each end learns what the other accepts', async (t) => {
+  const { near, far } = await channelPair(t, { maxMessageSize: 4096 }, { maxMessageSize: 66_000 });
+  t.deepEqual(near.peer, { maxMessageSize: 66_000 });
+  t.deepEqual(far.peer, { maxMessageSize: 4096 });
+});
+
+test('a peer that states no size accepts 1152, a later CSM changes it', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t);
+  t.deepEqual(channel.peer, { maxMessageSize: 1152 });
+  peer.say({ code: CODE.CSM, options: [uintOption(2, 2000)] }, { code: CODE.PING });
+  await peer.hear(CODE.PONG);
+  t.deepEqual(channel.peer, { maxMessageSize: 2000 });
+  peer.say({ code: CODE.CSM }, { code: CODE.PING, token: Uint8Array.of(1) });
+  while (peer.heard.at(-1)?.token[0] !== 1) await new Promise(setImmediate);
+  t.deepEqual(channel.peer, { maxMessageSize: 2000 });
+});
+
+test('options and payload arrive, and the answer comes back with its own', async (t) => {
+  const { near } = await channelPair(
+    t,
+    {},
+    {
+      onRequest: ({ code, options, payload }, respond) => {
+        const path = options.map(stringValue).join('/');
+        const seen = `${code} ${path} ${utf8Text(payload)}`;
+        respond({
+          code: CODE.CONTENT,
+          options: [uintOption(OPTION.MAX_AGE, 60)],
+          payload: utf8Bytes(seen),
+        });
+      },
+    },
+  );
+  const answer = await ask(near, {
+    code: CODE.PUT,
+    options: [stringOption(OPTION.URI_PATH, 'push'), stringOption(OPTION.URI_PATH, 'x')],
+    payload: utf8Bytes('hello'),
+  });
+  t.false(answer instanceof Error);
+  if (answer instanceof Error) return;
+  t.is(answer.code, CODE.CONTENT);
+  t.deepEqual(answer.options.map(uintValue), [60]);
+  t.is(utf8Text(answer.payload), '3 push/x hello');
+});
+
+test('20,000 pipelined requests arrive and are answered in order', async (t) => {
+  const arrived: number[] = [];
+  const { near } = await channelPair(
+    t,
+    {},
+    {
+      onRequest: ({ payload }, respond) => {
+        arrived.push(new DataView(payload.buffer, payload.byteOffset).getUint32(0));
+        respond({ code: CODE.CREATED, payload });
+      },
+    },
+  );
+  const answered: number[] = [];
+  const count = 20_000;
+  await new Promise<void>((resolve) => {
+    for (let i = 0; i < count; i++) {
+      const payload = Buffer.alloc(32);
+      payload.writeUInt32BE(i);
+      near.request({ code: CODE.PUT, payload }, (outcome) => {
+        if (outcome instanceof Error) throw outcome;
+        answered.push(Buffer.from(outcome.payload).readUInt32BE());
+        if (answered.length === count) resolve();
+      });
+    }
+  });
+  const expected = Array.from({ length: count }, (_, i) => i);
+  t.deepEqual(arrived, expected);
+  t.deepEqual(answered, expected);
+});
+
+test('both ends may ask at once, and answers may come in any order', async (t) => {
+  const held: (() => void)[] = [];
+  const { near, far } = await channelPair(
+    t,
+    {},
+    {
+      onRequest: ({ payload }, respond) => {
+        held.push(() => respond({ code: CODE.CREATED, payload }));
+        if (held.length === 3) for (const answer of held.reverse()) answer();
+      },
+    },
+  );
+  const asked = ['a', 'b', 'c'].map((text) =>
+    ask(near, { code: CODE.PUT, payload: utf8Bytes(text) }),
+  );
+  t.is(codeOf(await ask(far, { code: CODE.GET })), CODE.CREATED);
+  const texts = (await Promise.all(asked)).map((m) => m instanceof Error || utf8Text(m.payload));
+  t.deepEqual(texts, ['a', 'b', 'c']);
+});
+
+test('many requests of one turn leave in one write', async (t) => {
+  const { near, sockets } = await channelPair(t);
+  const write = sockets[0].write.bind(sockets[0]) as (...args: unknown[]) => boolean;
+  let writes = 0;
+  sockets[0].write = (...args: unknown[]) => {
+    writes++;
+    return write(...args);
+  };
+  await Promise.all(
+    Array.from({ length: 200 }, () => ask(near, { code: CODE.PUT, payload: new Uint8Array(100) })),
+  );
+  t.is(writes, 1);
+});
+
+test('a message longer than the peer accepts is refused before anything is sent', async (t) => {
+  const { near, far } = await channelPair(t, {}, { maxMessageSize: 4096 });
+  const settle = (): void => t.fail('it was refused, so it is not settled');
+  const content = { code: CODE.PUT, payload: new Uint8Array(4096) };
+  const error = t.throws(() => near.request(content, settle), { code: 'ERR_PUSH_OVERSIZE' });
+  t.regex(error.message, /\d+ octets .* 4096/);
+  t.is(near.inFlight, 0);
+  t.is(codeOf(await ask(near, { code: CODE.PUT, payload: new Uint8Array(4080) })), CODE.CREATED);
+  await far.close();
+});
+
+test('writable is false at the limit of requests in flight, and true again after an answer', async (t) => {
+  const held: Respond[] = [];
+  const { near } = await channelPair(
+    t,
+    { maxRequestsInFlight: 2 },
+    { onRequest: (_request, respond) => held.push(respond) },
+  );
+  const asked = [ask(near, { code: CODE.GET }), ask(near, { code: CODE.GET })];
+  t.false(near.writable);
+  let woken = false;
+  const waiting = near.whenWritable().then(() => (woken = true));
+  await near.ping();
+  t.false(woken);
+  held[0]?.({ code: CODE.CONTENT });
+  await waiting;
+  t.true(near.writable);
+  held[1]?.({ code: CODE.CONTENT });
+  t.deepEqual((await Promise.all(asked)).map(codeOf), [CODE.CONTENT, CODE.CONTENT]);
+});
+
+test('a reader that stops makes the channel not writable, and nothing is lost', async (t) => {
+  let arrived = 0;
+  const { near, far } = await channelPair(
+    t,
+    { maxRequestsInFlight: 100_000 },
+    {
+      onRequest: (_request, respond) => {
+        arrived++;
+        respond({ code: CODE.CREATED });
+      },
+    },
+  );
+  far.pauseReading();
+  const answers: Promise<CoapMessage | Error>[] = [];
+  const payload = new Uint8Array(16_384);
+  let turns = 0;
+  while (turns < 5) {
+    if (near.writable) answers.push(ask(near, { code: CODE.PUT, payload }));
+    else turns++;
+    await new Promise(setImmediate);
+  }
+  t.false(near.writable);
+  t.true(answers.length > 4);
+  far.resumeReading();
+  await near.whenWritable();
+  const outcomes = await Promise.all(answers);
+  t.true(outcomes.every((outcome) => codeOf(outcome) === CODE.CREATED));
+  t.is(arrived, answers.length);
+});
+
+test('a request with Observe may be answered again, any other may not', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t, {
+    onRequest: (request, respond) => {
+      respond({ code: CODE.CONTENT });
+      if (request.options.length > 0) respond({ code: CODE.CHANGED });
+      else t.throws(() => respond({ code: CODE.CHANGED }), { instanceOf: TypeError });
+    },
+  });
+  const token = Uint8Array.of(9);
+  peer.say({ code: CODE.GET, token }, { code: CODE.GET, token, options: [emptyOption(6)] });
+  peer.say({ code: CODE.PING });
+  await peer.hear(CODE.PONG);
+  const answers = peer.heard.filter((message) => message.token.length === 1);
+  t.deepEqual(
+    answers.map(({ code }) => code),
+    [CODE.CONTENT, CODE.CONTENT, CODE.CHANGED],
+  );
+  await channel.close();
+});
+
+test('a request whose options the consumer cannot read is answered 4.00', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t, {
+    onRequest: ({ options }) => void options.map(stringValue),
+  });
+  peer.say({ code: CODE.GET, options: [{ number: 11, value: Uint8Array.of(0xc3) }] });
+  const { payload } = await peer.hear(CODE.BAD_REQUEST);
+  t.regex(utf8Text(payload) ?? '', /UTF-8/);
+  await channel.close();
+});
+
+test('every request is settled exactly once when the socket dies at any moment', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 300 }), fc.nat(300), async (count, dieAt) => {
+      let arrived = 0;
+      const { near, sockets } = await channelPair(
+        t,
+        {},
+        {
+          onRequest: (_request, respond) => {
+            if (arrived++ === dieAt) sockets[1].destroy();
+            respond({ code: CODE.CREATED });
+          },
+        },
+      );
+      const settled = new Array<number>(count).fill(0);
+      for (let i = 0; i < count; i++) {
+        near.request({ code: CODE.PUT, payload: new Uint8Array(i) }, (outcome) => {
+          settled[i]!++;
+          if (outcome instanceof Error) t.is(outcome.code, 'ERR_CHANNEL_CLOSED');
+        });
+      }
+      if (dieAt >= count) sockets[0].destroy();
+      await near.closed;
+      t.deepEqual(new Set(settled), new Set([1]));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('an answer under an unknown token is ignored, and so is a second one', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t);
+  let settled = 0;
+  channel.request({ code: CODE.GET }, () => settled++);
+  const { token } = await peer.hear(CODE.GET);
+  peer.say({ code: CODE.CONTENT, token: Uint8Array.of(1, 2) });
+  peer.say({ code: CODE.CONTENT, token: Uint8Array.of(7, 7, 7, 7) });
+  peer.say({ code: CODE.CONTENT, token }, { code: CODE.CONTENT, token }, { code: CODE.PING });
+  await peer.hear(CODE.PONG);
+  t.is(settled, 1);
+  t.is(channel.inFlight, 0);
+});
+
+test('release lets what is in flight finish and takes no more', async (t) => {
+  const notices: ReleaseNotice[] = [];
+  let answer: Respond = () => t.fail('no request came');
+  const { near, far } = await channelPair(
+    t,
+    {},
+    {
+      onRequest: (_request, respond) => (answer = respond),
+      onRelease: (notice) => notices.push(notice),
+    },
+  );
+  const before = ask(near, { code: CODE.GET });
+  near.release({ diagnostic: 'maintenance\n', holdOffSeconds: 30 });
+  t.true(near.releasing);
+  t.false(near.writable);
+  t.is(codeOf(await ask(near, { code: CODE.GET })), 'ERR_CHANNEL_CLOSED');
+  await near.ping();
+  t.deepEqual(notices, [{ holdOffSeconds: 30, diagnostic: 'maintenance\\u{a}' }]);
+  t.is(codeOf(await ask(far, { code: CODE.GET })), 'ERR_CHANNEL_CLOSED');
+  answer({ code: CODE.CONTENT });
+  t.is(codeOf(await before), CODE.CONTENT);
+  await near.close();
+  t.is((await far.closed).reason, 'released');
+});
+
+test('drain waits for both directions, then closes', async (t) => {
+  const answers: Respond[] = [];
+  const hold = (_request: CoapMessage, respond: Respond): void => void answers.push(respond);
+  const { near, far } = await channelPair(t, { onRequest: hold }, { onRequest: hold });
+  const asked = [ask(near, { code: CODE.GET }), ask(far, { code: CODE.GET })];
+  await Promise.all([near.ping(), far.ping()]);
+  let drained = false;
+  const draining = near.drain().then(() => (drained = true));
+  answers[0]?.({ code: CODE.CONTENT });
+  await near.ping();
+  t.false(drained);
+  answers[1]?.({ code: CODE.CONTENT });
+  await draining;
+  t.deepEqual((await Promise.all(asked)).map(codeOf), [CODE.CONTENT, CODE.CONTENT]);
+  t.is((await near.closed).reason, 'local');
+  t.is((await far.closed).reason, 'released');
+});
+
+test('close settles what is in flight, and the other end sees an orderly end', async (t) => {
+  const { near, far } = await channelPair(t, {}, { onRequest: () => {} });
+  const asked = ask(near, { code: CODE.GET });
+  await near.ping();
+  await near.close();
+  t.is(codeOf(await asked), 'ERR_CHANNEL_CLOSED');
+  t.is(codeOf(await ask(near, { code: CODE.GET })), 'ERR_CHANNEL_CLOSED');
+  await t.throwsAsync(near.ping(), { code: 'ERR_CHANNEL_CLOSED' });
+  t.is((await near.closed).reason, 'local');
+  t.is((await far.closed).reason, 'peer-closed');
+  await near[Symbol.asyncDispose]();
+});
+
+test('what was asked before close still leaves', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t);
+  channel.request({ code: CODE.POST }, () => {});
+  void channel.close();
+  t.is((await peer.hear(CODE.POST)).code, CODE.POST);
+  await channel.closed;
+});
+
+test('abort tells the peer why, and its words are cut and escaped there', async (t) => {
+  const { near, far } = await channelPair(t);
+  near.abort(`\u001b[31mred\u202e${'x'.repeat(500)}`);
+  const end = await far.closed;
+  t.is(end.reason, 'aborted-by-peer');
+  t.true(end.diagnostic?.startsWith('\\u{1b}[31mred\\u{202e}x'));
+  t.is(end.diagnostic?.length, 200);
+  t.is((await near.closed).reason, 'local');
+});
+
+test('ready rejects when the channel ends before the peer has said its CSM', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t, {}, false);
+  peer.socket.end();
+  await t.throwsAsync(channel.ready, { code: 'ERR_CHANNEL_CLOSED' });
+  t.is((await channel.closed).reason, 'peer-closed');
+});
+
+test('a socket that is already closed gives a channel that is already lost', async (t) => {
+  const [near] = await socketPair(t);
+  near.destroy();
+  await new Promise((resolve) => near.once('close', resolve));
+  const channel = channelOver(near);
+  t.is((await channel.closed).reason, 'lost');
+});
+
+test('no timer is left when a channel has closed', async (t) => {
+  const clock = manualClock();
+  const { near, far } = await channelPair(t, { clock }, { clock });
+  t.true(clock.pending > 0);
+  await near.ping();
+  await near.close();
+  await far.closed;
+  t.is(clock.pending, 0);
+});
+
+test('a Pong without Custody comes at once, with Custody after everything before is answered', async (t) => {
+  const answers: Respond[] = [];
+  const { channel, peer } = await channelAndRawPeer(t, {
+    onRequest: (_request, respond) => answers.push(respond),
+  });
+  const custody = [emptyOption(2)];
+  peer.say(
+    { code: CODE.GET, token: Uint8Array.of(1) },
+    { code: CODE.GET, token: Uint8Array.of(2) },
+  );
+  peer.say({ code: CODE.PING, token: Uint8Array.of(3), options: custody });
+  peer.say({ code: CODE.GET, token: Uint8Array.of(4) });
+  peer.say({ code: CODE.PING, token: Uint8Array.of(5) });
+  await peer.hear(CODE.PONG);
+  answers[2]?.({ code: CODE.CONTENT });
+  answers[1]?.({ code: CODE.CONTENT });
+  answers[0]?.({ code: CODE.CONTENT });
+  peer.say({ code: CODE.PING, token: Uint8Array.of(6) });
+  while (peer.heard.at(-1)?.token[0] !== 6) await new Promise(setImmediate);
+  const order = peer.heard.slice(1).map(({ token }) => token[0]);
+  t.deepEqual(order, [5, 4, 2, 1, 3, 6]);
+  const pong = peer.heard.find(({ token }) => token[0] === 3);
+  t.deepEqual(
+    pong?.options.map(({ number }) => number),
+    [2],
+  );
+  t.is(peer.heard.find(({ token }) => token[0] === 6)?.options, NO_OPTIONS);
+  await channel.close();
+});
