@@ -12,26 +12,35 @@ const ALWAYS: ReadonlySet<EventName> = new Set([
   'gba:push:failed',
 ]);
 
+/** In `normal`, events that differ in nothing but a peer's address are told once in this time. */
+const REPEAT_MS = 1_000;
+
 /** Writes events as they come, as JSON lines when `json`; the returned function ends it. */
 export function narrate(io: CommandIo, options: { json: boolean; loudness: Loudness }): () => void {
+  const verbose = options.loudness === 'verbose';
   const names = eventNames.filter(
-    (name) => options.loudness === 'verbose' || (options.loudness === 'normal' && ALWAYS.has(name)),
+    (name) => verbose || (options.loudness === 'normal' && ALWAYS.has(name)),
   );
-  const said = new Set<string>();
+  const toldAt = new Map<string, number>();
   const endings = names.map((name) =>
     subscribe(name, (message) => {
-      const at = performance.timeOrigin + performance.now();
+      const now = performance.now();
+      if (!verbose) {
+        const code = 'code' in message ? message.code : '';
+        // A NAF sends one GPI several times: dropping the copies is no news.
+        if (code === 'ERR_UPA_DUPLICATE') return;
+        const kind = `${name} ${code}`;
+        if (now - (toldAt.get(kind) ?? -Infinity) < REPEAT_MS) return;
+        toldAt.set(kind, now);
+      }
+      const at = performance.timeOrigin + now;
       if (options.json) {
         // The machine's own clock since it started: the same for every process on it.
         const uptimeMs = Number(process.hrtime.bigint()) / 1e6;
         return writeJson(io.stderr, { event: name, at, uptimeMs, ...message });
       }
-      const text = `${name.slice(4).replace(':', ' ')}  ${describe(message)}`;
-      if (options.loudness === 'normal' && said.has(text)) return;
-      said.add(text);
-      const time =
-        options.loudness === 'verbose' ? `${new Date(at).toISOString().slice(11, 23)}  ` : '';
-      io.stderr.write(`${time}${text}\n`);
+      const time = verbose ? `${new Date(at).toISOString().slice(11, 23)}  ` : '';
+      io.stderr.write(`${time}${name.slice(4).replace(':', ' ')}  ${describe(message)}\n`);
     }),
   );
   return () => {

@@ -18,7 +18,8 @@ export function argument<T>(parse: (text: string) => T): (text: string) => T {
     try {
       return parse(text);
     } catch (error) {
-      throw new InvalidArgumentError(`${reasonOf(error)}.`);
+      const reason = reasonOf(error);
+      throw new InvalidArgumentError(/[.?]$/.test(reason) ? reason : `${reason}.`);
     }
   };
 }

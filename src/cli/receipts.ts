@@ -12,9 +12,13 @@ export interface ReceiptStyle {
 export function printReceipt(io: CommandIo, receipt: Receipt, { json, quiet }: ReceiptStyle): void {
   const { id, ue, state, reason, detail, code, via, attempts, ms } = receipt;
   if (json === true) {
-    const times = Object.fromEntries(
-      Object.entries(ms).map(([stage, time]) => [stage, round(time)]),
-    );
+    const times = {
+      total: round(ms.total),
+      bsf: round(ms.bsf),
+      trigger: round(ms.trigger),
+      handshake: round(ms.handshake),
+      push: round(ms.push),
+    };
     writeJson(io.stdout, { id, ue, state, reason, detail, code, via, attempts, ms: times });
   } else if (quiet !== true) {
     const why = code === undefined ? `  ${detail ?? ''}` : '';

@@ -132,27 +132,29 @@ function decodeFrame(octets: Uint8Array, start: number, end: number): CoapMessag
     }
     let delta = head >>> 4;
     if (delta >= 13) {
-      delta = extended(octets, at, end, delta);
+      delta = extended(octets, at, delta);
       at += delta < 269 ? 1 : 2;
     }
     let size = head & 0x0f;
     if (size >= 13) {
-      size = extended(octets, at, end, size);
+      size = extended(octets, at, size);
       at += size < 269 ? 1 : 2;
     }
     number += delta;
-    if (number > MAX_OPTION_NUMBER) malformed('an option number beyond 65535');
     if (at + size > end) malformed('an option longer than its message');
+    if (number > MAX_OPTION_NUMBER) malformed('an option number beyond 65535');
     options.push({ number, value: slice(octets, at, at + size) });
     at += size;
   }
   return { code, token, options, payload: EMPTY };
 }
 
-/** The extended form of an option's delta or length (RFC 7252 3.1): one octet below 269, else two. */
-function extended(octets: Uint8Array, at: number, end: number, nibble: number): number {
+/**
+ * The extended form of an option's delta or length (RFC 7252 3.1): one octet below 269, else two. It
+ * may read past its message; the option is then longer than the message, which its reader checks.
+ */
+function extended(octets: Uint8Array, at: number, nibble: number): number {
   if (nibble === 15) malformed('the option nibble 15 is reserved');
-  if (at + nibble - 12 > end) malformed('an option longer than its message');
   const first = octets[at] ?? 0;
   return nibble === 13 ? 13 + first : 269 + first * 256 + (octets[at + 1] ?? 0);
 }

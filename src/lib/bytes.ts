@@ -1,7 +1,7 @@
 /** Octets: hex, joining, comparing, reading with bounds. Nothing here knows a protocol. */
 import { timingSafeEqual } from 'node:crypto';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 export const EMPTY = new Uint8Array(0);
@@ -33,7 +33,7 @@ export function utf8Bytes(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** Text of UTF-8 octets, or undefined when they are not UTF-8. */
+/** Text of UTF-8 octets, a leading BOM included; undefined when they are not UTF-8. */
 export function utf8Text(octets: Uint8Array): string | undefined {
   try {
     return utf8.decode(octets);

@@ -1,5 +1,14 @@
 /** The handled set on disk: an append-only text file, one line a record, safe against `kill -9`. */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { reasonOf, StoreError } from '../errors.ts';
 import { view } from '../lib/bytes.ts';
@@ -17,25 +26,41 @@ const LINE = /^([SDRF]) (\d{1,15}) ([A-Za-z0-9_-]{43}) (\S{1,200})$/;
  * @throws StoreError ERR_STORE_UNAVAILABLE, ERR_STORE_CORRUPT (a whole line that is no record).
  */
 export function openHandledLog(file: string): HandledLog {
-  const recovered = attempt(file, () => {
+  const { recovered, octets } = attempt(file, () => {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     return readRecords(file);
   });
   let descriptor = attempt(file, () => openSync(file, 'a', 0o600));
+  let size = octets;
+  attempt(file, () => {
+    ftruncateSync(descriptor, size);
+  });
 
   return {
     recovered,
     append(...records) {
-      attempt(file, () => writeSync(descriptor, records.map(formatRecord).join('')));
+      const lines = Buffer.from(records.map(formatRecord).join(''));
+      attempt(file, () => {
+        try {
+          if (writeSync(descriptor, lines) < lines.length) throw new Error('the disk is full');
+          size += lines.length;
+        } catch (error) {
+          // Half a line in the middle would make the file unreadable.
+          ftruncateSync(descriptor, size);
+          throw error;
+        }
+      });
     },
     compact(live) {
       const fresh = `${file}.new`;
+      const lines = Buffer.from(Array.from(live, formatRecord).join(''));
       attempt(file, () => {
-        const next = openSync(fresh, 'w', 0o600);
-        writeSync(next, Array.from(live, formatRecord).join(''));
+        writeFileSync(fresh, lines, { mode: 0o600 });
+        const next = openSync(fresh, 'a');
         renameSync(fresh, file);
         closeSync(descriptor);
         descriptor = next;
+        size = lines.length;
       });
     },
     close() {
@@ -58,17 +83,18 @@ function formatRecord({ key, digest, state, until }: HandledRecord): string {
   return `${LETTERS[state]} ${until} ${view(digest).toString('base64url')} ${key}\n`;
 }
 
-function readRecords(file: string): HandledRecord[] {
+/** The records of all whole lines, and how many octets those lines have. */
+function readRecords(file: string): { recovered: HandledRecord[]; octets: number } {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readFileSync(file, 'latin1');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { recovered: [], octets: 0 };
     throw error;
   }
-  const lines = text.split('\n');
-  lines.pop();
-  return lines.map((line, i) => {
+  const octets = text.lastIndexOf('\n') + 1;
+  const lines = text.slice(0, octets).split('\n').slice(0, -1);
+  const recovered = lines.map((line, i) => {
     const [, letter = '', until, digest = '', key = ''] = LINE.exec(line) ?? [];
     const state = STATES.get(letter as (typeof LETTERS)['started']);
     if (state === undefined) {
@@ -85,6 +111,7 @@ function readRecords(file: string): HandledRecord[] {
       until: Number(until),
     };
   });
+  return { recovered, octets };
 }
 
 function attempt<T>(file: string, action: () => T): T {

@@ -49,7 +49,8 @@ interface Waiting {
 
 interface Lane {
   readonly waiting: Waiting[];
-  running: Waiting | undefined;
+  /** The handler is at work, or about to be. */
+  active: boolean;
   /** After "not now", later pushes of that NAF which were already on their way wait too: order holds. */
   readonly holds: Map<Fqdn, { readonly seq: number; readonly until: number }>;
 }
@@ -81,7 +82,7 @@ export class Delivery {
     const lane = this.#lane(push.urgency);
     const octets = push.payload.length;
     if (this.#stopped || this.#isHeld(lane, push)) return answer(BUSY);
-    if (this.#waitingOctets + octets > this.#maxWaitingOctets && lane.running !== undefined) {
+    if (this.#waitingOctets + octets > this.#maxWaitingOctets && lane.active) {
       this.#hold(lane, push, BUSY_MS);
       return answer(BUSY);
     }
@@ -94,7 +95,10 @@ export class Delivery {
     };
     this.#waitingOctets += octets;
     lane.waiting.push(waiting);
-    if (lane.running === undefined) void this.#run(lane);
+    if (lane.active) return;
+    lane.active = true;
+    // After the chunk that this push came in: what came with it shares its writes.
+    queueMicrotask(() => void this.#run(lane));
   }
 
   /** Takes nothing more; resolves when no handler is at work. What waited is told "not now". */
@@ -103,25 +107,35 @@ export class Delivery {
     for (const lane of this.#lanes.values()) {
       for (const { answer } of lane.waiting.splice(0)) answer(BUSY);
     }
-    while ([...this.#lanes.values()].some((lane) => lane.running !== undefined)) {
+    while ([...this.#lanes.values()].some((lane) => lane.active)) {
       await new Promise<void>((resolve) => (this.#idle = resolve));
     }
   }
 
   async #run(lane: Lane): Promise<void> {
     for (let next = lane.waiting.shift(); next !== undefined; next = lane.waiting.shift()) {
-      lane.running = next;
       try {
         const done = this.#handle(lane, next);
         if (done instanceof Promise) await done;
       } catch (error) {
+        this.#hold(lane, next.push, FULL_MS);
         next.answer({ kind: 'not-now', afterMs: FULL_MS });
         publish('gba:push:failed', { id: next.push.id, reason: reasonOf(error) });
       }
       this.#waitingOctets -= next.push.payload.length;
+      if (lane.waiting.length === 0) this.#record(next.push.id);
     }
-    lane.running = undefined;
+    lane.active = false;
     this.#idle?.();
+  }
+
+  /** Outcomes that cannot be recorded stay unanswered, and are recorded with the next that can. */
+  #record(id: string): void {
+    try {
+      this.#handled.flush();
+    } catch (error) {
+      publish('gba:push:failed', { id, reason: reasonOf(error) });
+    }
   }
 
   #handle(lane: Lane, waiting: Waiting): void | Promise<void> {
@@ -175,8 +189,9 @@ export class Delivery {
     const { push, key } = waiting;
     const outcome =
       answer.kind === 'handled' ? 'done' : answer.kind === 'refused' ? 'refused' : 'forgotten';
-    this.#handled.finish(key, outcome);
-    waiting.answer(answer);
+    this.#handled.finish(key, outcome, () => {
+      waiting.answer(answer);
+    });
     publish('gba:push:answered', {
       id: push.id,
       bTid: push.bTid,
@@ -209,7 +224,7 @@ export class Delivery {
   #lane(urgency: Urgency): Lane {
     let lane = this.#lanes.get(urgency);
     if (lane === undefined) {
-      lane = { waiting: [], running: undefined, holds: new Map() };
+      lane = { waiting: [], active: false, holds: new Map() };
       this.#lanes.set(urgency, lane);
     }
     return lane;

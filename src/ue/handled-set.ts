@@ -28,6 +28,9 @@ export class HandledSet {
   readonly #clock: Clock;
   readonly #capacity: number;
   readonly #entries = new Map<string, Entry>();
+  /** Not on disk yet, and who waits for that. */
+  readonly #records: HandledRecord[] = [];
+  readonly #recorded: (() => void)[] = [];
   #appended = 0;
   #sweepAt: number;
 
@@ -59,37 +62,42 @@ export class HandledSet {
     return equalSecret(entry.digest, digest) ? entry.state : 'conflict';
   }
 
-  /** Before the handler runs: on disk when it returns. @throws StoreError. */
+  /** Before the handler runs: on disk when it returns, with all that `finish` left. @throws StoreError. */
   start(key: string, digest: Uint8Array, ttlMs: number): void {
     const now = this.#clock.now();
     if (now >= this.#sweepAt) this.#sweep(now);
-    this.#write(
-      key,
-      { digest, until: Math.ceil(now + ttlMs + SLACK_MS), state: 'running' },
-      'started',
-    );
-  }
-
-  /** After the handler: `forgotten` when it said "not now", so that the id may come again. @throws StoreError. */
-  finish(key: string, outcome: 'done' | 'refused' | 'forgotten'): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    if (outcome === 'forgotten') {
-      this.#entries.delete(key);
-      this.#append({ key, digest: entry.digest, until: entry.until, state: outcome });
-    } else {
-      this.#write(key, { ...entry, state: outcome }, outcome);
+    const entry: Entry = { digest, until: Math.ceil(now + ttlMs + SLACK_MS), state: 'running' };
+    this.#records.push({ key, digest, until: entry.until, state: 'started' });
+    try {
+      this.flush();
+    } catch (error) {
+      this.#records.pop();
+      throw error;
     }
-  }
-
-  #write(key: string, entry: Entry, state: HandledRecord['state']): void {
-    this.#append({ key, digest: entry.digest, until: entry.until, state });
     this.#entries.set(key, entry);
   }
 
-  #append(record: HandledRecord): void {
-    this.#log.append(record);
-    this.#appended += 1;
+  /**
+   * After the handler: `forgotten` when it said "not now", so that the id may come again. `recorded` is
+   * called once the outcome is on disk: with the next `start`, or `flush`; one write serves them all.
+   */
+  finish(key: string, outcome: 'done' | 'refused' | 'forgotten', recorded: () => void): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return recorded();
+    const { digest, until } = entry;
+    if (outcome === 'forgotten') this.#entries.delete(key);
+    else this.#entries.set(key, { digest, until, state: outcome });
+    this.#records.push({ key, digest, until, state: outcome });
+    this.#recorded.push(recorded);
+  }
+
+  /** Writes what `finish` left, which stays when that fails. @throws StoreError. */
+  flush(): void {
+    if (this.#records.length === 0) return;
+    this.#log.append(...this.#records);
+    this.#appended += this.#records.length;
+    this.#records.length = 0;
+    for (const tell of this.#recorded.splice(0)) tell();
     if (this.#appended > COMPACT_AFTER && this.#appended > 4 * this.#entries.size) this.#compact();
   }
 
@@ -101,11 +109,11 @@ export class HandledSet {
   }
 
   #compact(): void {
-    this.#log.compact(this.#records());
+    this.#log.compact(this.#live());
     this.#appended = 0;
   }
 
-  *#records(): Generator<HandledRecord> {
+  *#live(): Generator<HandledRecord> {
     for (const [key, { digest, until, state }] of this.#entries) {
       const cutOff = state === 'running' || state === 'interrupted';
       yield { key, digest, until, state: cutOff ? 'started' : state };

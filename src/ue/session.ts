@@ -67,7 +67,7 @@ export class Session {
   /** Ends the layer at once; no new one follows. */
   close(): void {
     this.#stop.abort();
-    this.#channel?.close();
+    void this.#channel?.close();
   }
 
   /** Dial, serve until the layer is gone, dial again: at once after a layer, later and later after failures. */
@@ -137,7 +137,7 @@ export class Session {
     channel.request(registration(triggerAddress), (outcome) => {
       if (outcome instanceof ChannelError) return;
       if (outcome.code === CODE.CHANGED) onOpen();
-      else channel.close();
+      else void channel.close();
     });
     const { reason, diagnostic } = await channel.closed;
     this.#channel = undefined;

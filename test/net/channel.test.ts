@@ -251,6 +251,7 @@ test('every request is settled exactly once when the socket dies at any moment',
       if (dieAt >= count) sockets[0].destroy();
       await near.closed;
       t.deepEqual(new Set(settled), new Set([1]));
+      t.is(near.inFlight, 0);
     }),
     { numRuns: 40 },
   );
@@ -323,6 +324,14 @@ test('close settles what is in flight, and the other end sees an orderly end', a
   t.is((await near.closed).reason, 'local');
   t.is((await far.closed).reason, 'peer-closed');
   await near[Symbol.asyncDispose]();
+});
+
+test('a channel that is not being read closes as fast as any other', async (t) => {
+  const clock = manualClock();
+  const { near, far } = await channelPair(t, { clock }, { clock });
+  near.pauseReading();
+  await Promise.all([near.close(), far.closed]);
+  t.is(clock.monotonic(), 0);
 });
 
 test('what was asked before close still leaves', async (t) => {

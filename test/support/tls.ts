@@ -109,7 +109,8 @@ export async function dial(
 export async function ended(attempt: Promise<SecuredSocket>): Promise<void> {
   try {
     const { socket } = await attempt;
-    await drained(socket);
+    socket.resume();
+    await until(() => socket.closed);
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
   }

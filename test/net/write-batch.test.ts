@@ -1,0 +1,84 @@
+import { Writable } from 'node:stream';
+import test from 'ava';
+import { CODE, NO_OPTIONS } from '../../src/codec/coap.ts';
+import { encodeMessage } from '../../src/codec/coap-tcp.ts';
+import { EMPTY, concat, toHex } from '../../src/lib/bytes.ts';
+import { WriteBatch } from '../../src/net/write-batch.ts';
+
+const message = (octets: number) => ({
+  code: CODE.PUT,
+  token: EMPTY,
+  options: NO_OPTIONS,
+  payload: new Uint8Array(octets).fill(octets),
+});
+
+function slowWritable(): { socket: Writable; chunks: Buffer[]; next: () => void } {
+  const chunks: Buffer[] = [];
+  const callbacks: (() => void)[] = [];
+  const socket = new Writable({
+    write(chunk: Buffer, _encoding, callback) {
+      chunks.push(chunk);
+      callbacks.push(callback);
+    },
+  });
+  return { socket, chunks, next: () => callbacks.shift()?.() };
+}
+
+const turn = (): Promise<void> => new Promise(setImmediate);
+
+test('messages of one turn are one write, in order, whatever their sizes', async (t) => {
+  const { socket, chunks } = slowWritable();
+  const batch = new WriteBatch(socket, () => {});
+  const messages = [3, 900, 5_000, 1, 20_000].map(message);
+  for (const each of messages) batch.add(each);
+  t.is(chunks.length, 0);
+  await turn();
+  t.is(chunks.length, 1);
+  t.is(toHex(chunks[0] ?? EMPTY), toHex(concat(...messages.map(encodeMessage))));
+});
+
+test('a full batch does not wait for the end of the turn', (t) => {
+  const { socket, chunks } = slowWritable();
+  const batch = new WriteBatch(socket, () => {});
+  batch.add(message(70_000));
+  t.is(chunks.length, 1);
+});
+
+test('octets count as queued until the socket has taken them, then the owner is told', async (t) => {
+  const { socket, next } = slowWritable();
+  let told = 0;
+  const batch = new WriteBatch(socket, () => told++);
+  batch.add(message(100));
+  const { queued } = batch;
+  t.is(queued, encodeMessage(message(100)).length);
+  await turn();
+  t.is(batch.queued, queued);
+  next();
+  await turn();
+  t.is(batch.queued, 0);
+  t.is(told, 1);
+});
+
+test('a buffer that the socket holds is never written again', async (t) => {
+  const { socket, chunks } = slowWritable();
+  const batch = new WriteBatch(socket, () => {});
+  batch.add(message(50));
+  await turn();
+  const before = toHex(chunks[0] ?? EMPTY);
+  for (let i = 0; i < 50; i++) {
+    batch.add(message(60));
+    await turn();
+  }
+  t.is(toHex(chunks[0] ?? EMPTY), before);
+});
+
+test('what comes after the end of the socket is dropped without an error', async (t) => {
+  const { socket } = slowWritable();
+  socket.on('error', (error) => t.fail(error.message));
+  const batch = new WriteBatch(socket, () => {});
+  batch.add(message(10));
+  socket.end();
+  await turn();
+  await turn();
+  t.is(batch.queued, 0);
+});
