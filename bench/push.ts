@@ -66,7 +66,7 @@ const systems: Record<string, (acked: () => void) => void> = {
       acked();
     });
   },
-  'naive loop': naive.push,
+  'floor': naive.push,
 };
 
 const results = new Map<string, Round[]>();

@@ -51,7 +51,7 @@ export function addAkaCommand(program: Command, io: CommandIo): void {
     .option('--bsf <fqdn>', 'name of the BSF in the B-TID (default: from the IMPI, TS 23.003 16.2)')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP);
-  for (const flag of TUAK_FLAGS) command.addOption(new Option(`${flag} <value>`).hideHelp());
+  for (const flag of TUAK_FLAGS) command.addOption(new Option(flag).hideHelp());
   command.action((options: AkaOptions) => {
     refuseTuakFlags(command);
     warnOfArgv(options, io);
@@ -126,7 +126,7 @@ function opcOf(k: Uint8Array, { op, opc }: AkaOptions): Uint8Array {
 function refuseTuakFlags(command: Command): void {
   const given = command.options.find(
     (option) =>
-      TUAK_FLAGS.includes(option.long ?? '') &&
+      TUAK_FLAGS.includes(option.flags) &&
       command.getOptionValue(option.attributeName()) !== undefined,
   );
   if (given === undefined) return;
@@ -179,13 +179,13 @@ function row(name: string, value: string): string {
 }
 
 const TUAK_FLAGS = [
-  '--topc',
-  '--top',
-  '--mac-bits',
-  '--res-bits',
-  '--ck-bits',
-  '--ik-bits',
-  '--iterations',
+  '--topc <hex>',
+  '--top <hex>',
+  '--mac-bits <n>',
+  '--res-bits <n>',
+  '--ck-bits <n>',
+  '--ik-bits <n>',
+  '--iterations <n>',
 ];
 
 const HELP = `

@@ -49,6 +49,7 @@ export class Device {
   #expiry: { readonly at: number; readonly timer: Timer } | undefined;
   #whenRoom: (() => void)[] = [];
   #choked = false;
+  #stopped = false;
 
   constructor(options: DeviceOptions) {
     this.impi = options.impi;
@@ -90,6 +91,7 @@ export class Device {
 
   /** Sends as much as may go out now; without a layer, looks for one. */
   pump(): void {
+    if (this.#stopped) return;
     const layer = this.#layer;
     if (layer === undefined) {
       if (this.#outbox.queued > 0) this.#seek();
@@ -115,7 +117,7 @@ export class Device {
     });
   }
 
-  /** A layer is open: it serves from now on, and an older one ends when its pushes are answered. */
+  /** A layer is open: it serves from now on. What is out on an older one is answered there or goes out again. */
   attach(layer: Layer, registered: { readonly triggerAddress?: TriggerAddress }): void {
     const older = this.#layer;
     const now = this.#clock.monotonic();
@@ -135,7 +137,9 @@ export class Device {
       via: layer.via,
       ms: handshakeMs,
     });
-    if (older !== undefined) void older.drain();
+    // Under the same key the UE left the older layer behind; under a new one it still answers there.
+    if (older?.secured.sa.bTid === layer.secured.sa.bTid) older.close();
+    else older?.retire();
     this.pump();
   }
 
@@ -159,6 +163,12 @@ export class Device {
 
   refused(entry: Entry, detail: string): void {
     this.#outbox.refuse(entry, this.#clock.monotonic(), detail);
+  }
+
+  /** Sends nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#endSearch();
   }
 
   /** Ends what waits; `error` says why. Layers are closed before. */

@@ -1,9 +1,8 @@
 /** The NAF: takes pushes for any number of UEs and sees each to its outcome (design: docs/design.md). */
-import { randomFillSync } from 'node:crypto';
 import type { ConnectAddress } from '../codec/envelope.ts';
 import { OCTET_STREAM, type Urgency } from '../codec/push.ts';
 import { ChannelError } from '../errors.ts';
-import type { BTid, Fqdn, Impi, PushId } from '../ids.ts';
+import type { BTid, Fqdn, Impi } from '../ids.ts';
 import { sleep, systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
@@ -17,6 +16,7 @@ import { announceTo, type Announcement, type AnnouncerOptions } from './announce
 import { Device, type Patience } from './device.ts';
 import { Layer } from './layer.ts';
 import { NO_STAGES, type Receipt } from './outbox.ts';
+import { pushIds } from './push-ids.ts';
 
 export interface PushServerOptions {
   readonly bsf: Bsf;
@@ -56,7 +56,6 @@ export interface PushOptions {
 
 const DEFAULT_TTL_SECONDS = 86_400;
 const DEFAULT_PATIENCE: Patience = { reconnectMs: 2_000, triggerMs: 15_000, giveUpMs: Infinity };
-const ID_OCTETS = 12;
 /** Half of the 16 IND values that push cycles through, so that late and reordered triggers still hold. */
 const MAX_ANNOUNCED = 8;
 /** For a UE to say that it has forgotten the key. */
@@ -77,7 +76,8 @@ export class PushServer {
   readonly #registry: SaRegistry;
   readonly #announcer: AnnouncerOptions;
   readonly #devices = new Map<Impi, Device>();
-  readonly #layers = new Map<BTid, Layer>();
+  /** More than one of an association only while a UE that came back takes over from its dead layer. */
+  readonly #layers = new Map<BTid, Set<Layer>>();
   readonly #ids = pushIds();
   #psk: PskServer | undefined;
   #seq = 0;
@@ -142,25 +142,20 @@ export class PushServer {
     } = options;
     const acceptedAt = this.#clock.monotonic();
     const id = this.#ids();
-    return new Promise((resolve, reject) => {
-      try {
-        this.#device(impi).enqueue({
-          push: { id, urgency, ttlSeconds, seq: ++this.#seq, contentFormat, payload },
-          acceptedAt,
-          deadline: acceptedAt + ttlSeconds * 1_000,
-          attempts: 0,
-          sentAt: 0,
-          via: undefined,
-          stages: NO_STAGES,
-          settle: (receipt) => {
-            resolve(receipt);
-            publish('gba:push:settled', { id, impi, state: receipt.state, via: receipt.via });
-          },
-        });
-      } catch (error) {
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-        reject(error);
-      }
+    return new Promise((resolve) => {
+      this.#device(impi).enqueue({
+        push: { id, urgency, ttlSeconds, seq: ++this.#seq, contentFormat, payload },
+        acceptedAt,
+        deadline: acceptedAt + ttlSeconds * 1_000,
+        attempts: 0,
+        sentAt: 0,
+        via: undefined,
+        stages: NO_STAGES,
+        settle: (receipt) => {
+          resolve(receipt);
+          publish('gba:push:settled', { id, impi, state: receipt.state, via: receipt.via });
+        },
+      });
     });
   }
 
@@ -181,11 +176,12 @@ export class PushServer {
     return announcement;
   }
 
-  /** Takes nothing more, lets every push that is out be answered, tells the UEs to forget, and closes. */
+  /** Sends nothing more, lets every push that is out be answered, tells the UEs to forget, and closes. */
   async drain(): Promise<void> {
     const ended = new ChannelError('ERR_CHANNEL_CLOSED', 'the NAF takes no more pushes');
     this.#ended ??= ended;
-    const layers = [...this.#layers.values()];
+    for (const device of this.#devices.values()) device.stop();
+    const layers = this.#allLayers();
     await Promise.all(layers.map((layer) => layer.settled()));
     const goodbye = new AbortController();
     const patience = sleep(this.#clock, GOODBYE_MS, goodbye.signal).catch(() => undefined);
@@ -201,8 +197,9 @@ export class PushServer {
       'the NAF was closed before an outcome was known',
     );
     this.#ended ??= ended;
+    const layers = this.#allLayers();
     this.#registry.closeAll('revoked');
-    await Promise.all([...this.#layers.values()].map((layer) => layer.closed));
+    await Promise.all(layers.map((layer) => layer.closed));
     for (const device of this.#devices.values()) device.drop(ended);
     await Promise.all([this.#psk?.close(), this.#options.triggers.close()]);
   }
@@ -216,7 +213,6 @@ export class PushServer {
     const via = this.#registry.current(bTid)?.state === 'announced' ? 'bootstrap' : 'reconnect';
     this.#registry.establish(bTid);
     const device = this.#device(impi);
-    const superseded = this.#layers.get(bTid);
     const layer: Layer = new Layer({
       secured,
       via,
@@ -233,11 +229,12 @@ export class PushServer {
         this.#supersede(impi, bTid);
       },
     });
-    this.#layers.set(bTid, layer);
-    superseded?.close();
+    const siblings = this.#layers.get(bTid) ?? new Set();
+    this.#layers.set(bTid, siblings.add(layer));
     void layer.closed.then(({ reason, diagnostic }) => {
       publish('gba:layer:closed', { bTid, reason: diagnostic ?? reason });
-      if (this.#layers.get(bTid) === layer) {
+      siblings.delete(layer);
+      if (siblings.size === 0) {
         this.#layers.delete(bTid);
         this.#registry.park(bTid, reason);
       }
@@ -253,9 +250,14 @@ export class PushServer {
   }
 
   #endLayer(sa: Closed): void {
-    const layer = this.#layers.get(sa.bTid);
-    if (sa.reason === 'superseded') void layer?.drain();
-    else layer?.close();
+    for (const layer of this.#layers.get(sa.bTid) ?? []) {
+      if (sa.reason === 'superseded') layer.retire();
+      else layer.close();
+    }
+  }
+
+  #allLayers(): Layer[] {
+    return [...this.#layers.values()].flatMap((layers) => [...layers]);
   }
 
   #device(impi: Impi): Device {
@@ -269,7 +271,7 @@ export class PushServer {
         triggerAddress,
         announce:
           this.#options.bootstrap === false ? undefined : (signal) => this.announce(impi, signal),
-        canReconnect: () => this.#registry.of(impi).some((sa) => sa.state === 'parked'),
+        canReconnect: () => this.#registry.of(impi).some((sa) => sa.state !== 'announced'),
         patience: { ...DEFAULT_PATIENCE, ...this.#options.patience },
         queueLimit: this.#options.queueLimit ?? 100_000,
       });
@@ -287,18 +289,4 @@ function triggerAddressIn(text: string | undefined): { triggerAddress?: TriggerA
   } catch {
     return {};
   }
-}
-
-/** Ids of 96 random bits; random octets are drawn for many at once. */
-function pushIds(): () => PushId {
-  const pool = Buffer.alloc(ID_OCTETS * 256);
-  let at = pool.length;
-  return () => {
-    if (at === pool.length) {
-      randomFillSync(pool);
-      at = 0;
-    }
-    at += ID_OCTETS;
-    return pool.toString('base64url', at - ID_OCTETS, at) as PushId;
-  };
 }

@@ -330,6 +330,7 @@ test('a channel that is not being read closes as fast as any other', async (t) =
   const clock = manualClock();
   const { near, far } = await channelPair(t, { clock }, { clock });
   near.pauseReading();
+  near.request({ code: CODE.GET }, () => {});
   await Promise.all([near.close(), far.closed]);
   t.is(clock.monotonic(), 0);
 });

@@ -73,12 +73,15 @@ test('a buffer that the socket holds is never written again', async (t) => {
 });
 
 test('what comes after the end of the socket is dropped without an error', async (t) => {
-  const { socket } = slowWritable();
+  const { socket, next } = slowWritable();
   socket.on('error', (error) => t.fail(error.message));
   const batch = new WriteBatch(socket, () => {});
   batch.add(message(10));
+  await turn();
+  batch.add(message(10));
   socket.end();
   await turn();
+  next();
   await turn();
   t.is(batch.queued, 0);
 });
