@@ -11,6 +11,7 @@ import { openWire } from './demo-wire.ts';
 import { EXIT, type CommandIo } from './io.ts';
 import { seconds } from './options.ts';
 import { CommandFailure } from './run.ts';
+import { whenAborted } from './send.ts';
 
 interface DemoOptions {
   readonly tls: '1.3' | '1.2';
@@ -50,7 +51,7 @@ async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
     ...['--trigger', 'udp://127.0.0.1:0', '--tls', 'any', '--state', state, '--json', '--verbose'],
   ]);
   const roles: Role[] = [ue];
-  try {
+  const showPushes = async (): Promise<void> => {
     const { trigger } = await ue.next<{ trigger: string }>('listening', RECEIPT_MS);
     const naf = spawnRole('naf-push', [
       ...['send', UE, '--stdin-lines', '--json', '--verbose', '--tls', tls],
@@ -66,7 +67,7 @@ async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
     );
 
     const pushOnce = async (title: string, text: string): Promise<void> => {
-      if (pause !== undefined) await sleep(pause * 1_000);
+      if (pause !== undefined) await sleep(pause * 1_000, undefined, { signal: io.signal });
       say(`\n${title}`);
       ue.forget();
       naf.forget();
@@ -87,11 +88,19 @@ async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
     say(
       `\n${wire.connections} TCP connections, ${wire.connections} handshakes, 1 key from the SIM, no certificate.`,
     );
+  };
+  try {
+    await Promise.race([showPushes(), interruption(io.signal)]);
   } finally {
     await Promise.all(roles.map((role) => role.end()));
     await wire.close();
     rmSync(state, { recursive: true, force: true });
   }
+}
+
+async function interruption(signal: AbortSignal | undefined): Promise<never> {
+  await whenAborted(signal);
+  throw new CommandFailure(EXIT.interrupted);
 }
 
 const EXAMPLES = `

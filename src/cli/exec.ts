@@ -1,7 +1,7 @@
 /** A handler that is a program: no shell, payload on stdin, the outcome is its exit code. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { ConfigError, PushError, reasonOf } from '../errors.ts';
+import { PushError, reasonOf } from '../errors.ts';
 import { NotNow, type Push } from '../ue/delivery.ts';
 import type { CommandIo } from './io.ts';
 
@@ -10,7 +10,8 @@ const TEMPORARY_FAILURE = 75;
 
 /**
  * Runs the program once for a push and waits for it: exit 0 is handled, 75 is not now, anything else,
- * or a signal, is refused. Its output goes to `output` and stderr.
+ * or a signal, is refused. Its output goes to `output` and stderr. A program that cannot be run at all
+ * has seen nothing: the user is told, and the push comes again.
  */
 export async function runHandler(
   [file = '', ...args]: readonly string[],
@@ -35,7 +36,8 @@ export async function runHandler(
   child.stdin.on('error', () => undefined);
   child.stdin.end(push.payload);
   const [code, signal] = (await once(child, 'close').catch((error: unknown) => {
-    throw new ConfigError('ERR_CONFIG_FILE', `cannot run the handler ${file}: ${reasonOf(error)}`);
+    io.stderr.write(`ue-listen: cannot run the handler ${file}: ${reasonOf(error)}\n`);
+    throw new NotNow();
   })) as [number | null, string | null];
   if (code === TEMPORARY_FAILURE) throw new NotNow();
   if (code !== 0) {

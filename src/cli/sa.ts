@@ -6,12 +6,13 @@ import { formatEndpoint } from '../net/address.ts';
 import type { Announcement } from '../naf/announcer.ts';
 import type { PushServer } from '../naf/push-server.ts';
 import { TEXT_PLAIN } from '../codec/push.ts';
-import { writeJson, type CommandIo } from './io.ts';
+import { EXIT, writeJson, type CommandIo } from './io.ts';
 import { addNafOptions, openNaf, type NafOptions } from './naf.ts';
 import { narrate } from './narrate.ts';
 import { argument, parseUe, type UeName } from './options.ts';
 import { lines } from './payloads.ts';
 import { printReceipt } from './receipts.ts';
+import { CommandFailure } from './run.ts';
 import { whenAborted } from './send.ts';
 
 interface AnnounceOptions extends NafOptions {
@@ -57,6 +58,7 @@ async function announceAndServe(
     for (const impi of impis) printAnnouncement(io, await server.announce(impi), server, options);
     await Promise.race([pushLines(server, impis, options, io), whenAborted(io.signal)]);
     await server.drain();
+    throw new CommandFailure(EXIT.interrupted);
   } finally {
     io.stdin.destroy();
     await naf.close();

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError, reasonOf } from '../errors.ts';
+import { sleep, systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { formatTriggerAddress, isLoopback } from '../net/address.ts';
 import { openKeyLog } from '../net/keylog.ts';
@@ -28,7 +29,6 @@ import { DEFAULT_TRIGGER } from './naf.ts';
 import { narrate } from './narrate.ts';
 import {
   allowDemoOption,
-  argument,
   keylogOption,
   seconds,
   stateFolder,
@@ -37,7 +37,7 @@ import {
   wholeNumber,
 } from './options.ts';
 import { FORMAT_HELP, pushFormat, pushJson } from './push-format.ts';
-import { bindOutput, CommandFailure, run } from './run.ts';
+import { bindOutput, CommandFailure, run, usageError } from './run.ts';
 import { whenAborted } from './send.ts';
 import { packageVersion } from './version.ts';
 
@@ -178,7 +178,7 @@ function announceListening(
 /** Prints the push, or runs the program; either way the push is handled when it returns. */
 function handlerFor(args: readonly string[], options: ListenOptions, io: CommandIo): PushHandler {
   const { exec, json, format } = options;
-  const print = argument((text: string) => pushFormat(text, io.stdout.isTTY === true))(format);
+  const print = usageError(() => pushFormat(format, io.stdout.isTTY === true));
   return async (push) => {
     if (exec !== undefined) {
       const output = json === true ? io.stderr : io.stdout;
@@ -223,16 +223,15 @@ function connectPolicyFor({ connectPolicy, trigger }: ListenOptions): ConnectPol
 }
 
 function timer(ms: number): { readonly over: Promise<number>; cancel(): void } {
-  let timeout: NodeJS.Timeout | undefined;
-  const over = new Promise<number>((resolve) => {
-    timeout = setTimeout(() => {
-      resolve(EXIT.timeout);
-    }, ms);
-  });
+  const ended = new AbortController();
+  const over = sleep(systemClock, ms, ended.signal).then(
+    () => EXIT.timeout,
+    () => EXIT.ok,
+  );
   return {
     over,
     cancel: () => {
-      clearTimeout(timeout);
+      ended.abort();
     },
   };
 }

@@ -88,6 +88,8 @@ export function parsePushRequest(message: CoapMessage): PushMessage {
   const { options, payload } = message;
   const [, id = '', ...more] = pathSegments(options);
   if (more.length > 0) malformed('more than an id below /push');
+  const contentFormat = findUint(options, OPTION.CONTENT_FORMAT) ?? OCTET_STREAM;
+  if (contentFormat > 0xffff) malformed('a Content-Format of more than 16 bits');
   const urgency = URGENCIES[wholeNumber(message, 'u', URGENCIES.indexOf('normal'))];
   if (urgency === undefined) malformed('u= outside 0 to 3');
   return {
@@ -95,7 +97,7 @@ export function parsePushRequest(message: CoapMessage): PushMessage {
     urgency,
     ttlSeconds: wholeNumber(message, 'ttl', 0),
     seq: wholeNumber(message, 'seq', 0),
-    contentFormat: findUint(options, OPTION.CONTENT_FORMAT) ?? OCTET_STREAM,
+    contentFormat,
     payload,
   };
 }

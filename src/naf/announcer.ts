@@ -11,6 +11,7 @@ import {
   type Fqdn,
   type Impi,
 } from '../ids.ts';
+import { wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsBinding } from '../lib/suites.ts';
@@ -60,6 +61,8 @@ export async function announceTo(
     },
     signal,
   );
+  if (signal?.aborted === true) wipe(ksNaf);
+  signal?.throwIfAborted();
   const bsfMs = clock.monotonic() - askedAt;
   const bTid = bTidOf(decodeGpi(gpi).rand, bsf.fqdn ?? bsfFqdnFromImpi(impi));
   publish('gba:bsf:answered', { impi, bTid, ms: bsfMs });

@@ -34,6 +34,12 @@ export interface Patience {
   readonly giveUpMs: number;
 }
 
+/** The moment, monotonic ms, and what it sets off. */
+interface Appointment {
+  readonly at: number;
+  readonly timer: Timer;
+}
+
 /** Between two GPIs that led to nothing. */
 const PAUSE_MS = 1_000;
 
@@ -46,7 +52,8 @@ export class Device {
   #triggerAddress: TriggerAddress | undefined;
   #layer: Layer | undefined;
   #search: AbortController | undefined;
-  #expiry: { readonly at: number; readonly timer: Timer } | undefined;
+  #expiry: Appointment | undefined;
+  #release: Appointment | undefined;
   #whenRoom: (() => void)[] = [];
   #choked = false;
   #stopped = false;
@@ -105,7 +112,23 @@ export class Device {
     }
     if (this.#outbox.queued > 0 && !layer.writable && !layer.releasing)
       this.#pumpWhenWritable(layer);
+    this.#pumpWhenReleased();
     this.#tellRoom();
+  }
+
+  /** After "not now": goes on when the first urgency that waits may go out again. */
+  #pumpWhenReleased(): void {
+    const now = this.#clock.monotonic();
+    const at = this.#outbox.releasedAt(now);
+    if (at === this.#release?.at || this.#stopped) return;
+    this.#release?.timer.cancel();
+    this.#release = undefined;
+    if (at === Infinity) return;
+    const timer = this.#clock.after(at - now, () => {
+      this.#release = undefined;
+      this.pump();
+    });
+    this.#release = { at, timer };
   }
 
   #pumpWhenWritable(layer: Layer): void {
@@ -117,7 +140,7 @@ export class Device {
     });
   }
 
-  /** A layer is open: it serves from now on. What is out on an older one is answered there or goes out again. */
+  /** A layer is open: it serves from now on. What is out on an older one goes out again, over this one. */
   attach(layer: Layer, registered: { readonly triggerAddress?: TriggerAddress }): void {
     const older = this.#layer;
     const now = this.#clock.monotonic();
@@ -137,28 +160,24 @@ export class Device {
       via: layer.via,
       ms: handshakeMs,
     });
-    // Under the same key the UE left the older layer behind; under a new one it still answers there.
-    if (older?.secured.sa.bTid === layer.secured.sa.bTid) older.close();
-    else older?.retire();
+    // Sent again before anything newer, they keep their order; the UE drops what it has had already.
+    this.#takeBack(older?.surrender() ?? []);
+    older?.retire();
     this.pump();
   }
 
   /** A layer is gone: what was out on it without an answer goes out again on the next. */
   detach(layer: Layer): void {
-    this.#outbox.putBack([...layer.inFlight]);
     if (this.#layer === layer) this.#layer = undefined;
-    this.#expire();
+    this.#takeBack(layer.surrender());
     this.pump();
   }
 
   answered(entry: Entry, answer: PushAnswer): void {
-    const now = this.#clock.monotonic();
-    const againInMs = this.#outbox.answered(entry, answer, now);
-    if (againInMs !== undefined) {
-      this.#clock.after(againInMs, () => {
-        this.pump();
-      });
-    }
+    this.#outbox.answered(entry, answer, this.#clock.monotonic());
+    if (answer.kind !== 'not-now') return;
+    this.#expireAt(entry.deadline);
+    this.#pumpWhenReleased();
   }
 
   refused(entry: Entry, detail: string): void {
@@ -168,6 +187,7 @@ export class Device {
   /** Sends nothing more. */
   stop(): void {
     this.#stopped = true;
+    this.#release?.timer.cancel();
     this.#endSearch();
   }
 
@@ -264,6 +284,12 @@ export class Device {
     this.#expiry?.timer.cancel();
     this.#expiry = undefined;
     this.#expireAt(this.#outbox.expire(this.#clock.monotonic()));
+    if (this.#outbox.queued === 0) this.#endSearch();
     this.#tellRoom();
+  }
+
+  #takeBack(entries: readonly Entry[]): void {
+    this.#outbox.putBack(entries);
+    this.#expire();
   }
 }

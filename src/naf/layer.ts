@@ -20,6 +20,8 @@ export interface LayerOptions {
   readonly clock: Clock;
   readonly via: Exclude<Via, 'reuse'>;
   readonly keepaliveMs: number;
+  /** Somebody watches the wire: see `ChannelOptions`. */
+  readonly recordPerMessage: boolean;
   /** The UE's answer to a push that is out. */
   readonly onAnswer: (entry: Entry, answer: PushAnswer) => void;
   /** The push cannot go over this layer at all, e.g. it is larger than what the UE takes. */
@@ -62,6 +64,7 @@ export class Layer {
       clock: options.clock,
       maxMessageSize: MAX_INBOUND_OCTETS,
       keepaliveMs: options.keepaliveMs,
+      recordPerMessage: options.recordPerMessage,
       onRelease: () => void this.#channel.drain(),
       onRequest: (request, respond) => {
         const registration = parseRegistration(request);
@@ -74,7 +77,12 @@ export class Layer {
       },
     });
     this.#registrationTimer = this.#clock.after(REGISTRATION_MS, () => {
-      this.#opened();
+      void this.#channel.ready.then(
+        () => {
+          this.#opened();
+        },
+        () => undefined,
+      );
     });
     void this.#channel.closed.then(() => {
       this.#registrationTimer.cancel();
@@ -107,28 +115,31 @@ export class Layer {
 
   /** Sends one push; its answer, or the close of the layer, tells what became of it. */
   send(entry: Entry, now: number): void {
-    entry.attempts += 1;
-    entry.sentAt = now;
-    if (this.#used) {
-      entry.via = 'reuse';
-    } else {
-      this.#used = true;
-      entry.via = this.via;
-      entry.stages = this.stages;
-    }
     const ttlSeconds = Math.max(0, Math.ceil((entry.deadline - now) / 1_000));
-    this.#inFlight.add(entry);
     try {
       this.#channel.request(pushRequest({ ...entry.push, ttlSeconds }), (outcome) => {
-        if (outcome instanceof GbaError) return;
-        this.#inFlight.delete(entry);
+        if (outcome instanceof GbaError || !this.#inFlight.delete(entry)) return;
         this.#options.onAnswer(entry, answerIn(outcome));
         if (this.#inFlight.size === 0) this.#whenSettled?.();
       });
     } catch (error) {
-      this.#inFlight.delete(entry);
       this.#options.onRefused(entry, reasonOf(error));
+      return;
     }
+    this.#inFlight.add(entry);
+    entry.attempts += 1;
+    entry.sentAt = now;
+    entry.via = this.#used ? 'reuse' : this.via;
+    if (!this.#used) entry.stages = this.stages;
+    this.#used = true;
+  }
+
+  /** Gives up the pushes that are out: whoever takes them answers for them, and answers here no longer count. */
+  surrender(): readonly Entry[] {
+    const entries = [...this.#inFlight];
+    this.#inFlight.clear();
+    this.#whenSettled?.();
+    return entries;
   }
 
   /** Resolves when everything that is out is answered, or the layer is closed. */

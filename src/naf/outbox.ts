@@ -94,37 +94,41 @@ export class Outbox {
   /** Puts entries back that went out without an outcome, before all later ones of their urgency. */
   putBack(entries: readonly Entry[]): void {
     for (const [urgency, lane] of this.#lanes) {
-      const mine = entries.filter(({ push }) => push.urgency === urgency);
-      if (mine.length === 0) continue;
-      lane.queue = [...mine, ...lane.queue.slice(lane.head)].sort(
-        (a, b) => a.push.seq - b.push.seq,
-      );
-      lane.head = 0;
-      this.#queued += mine.length;
+      for (const entry of entries) {
+        if (entry.push.urgency === urgency) insertBySeq(lane, entry);
+      }
     }
+    this.#queued += entries.length;
   }
 
-  /** Acts on the UE's answer; returns after how many ms to try again when the entry went back. */
-  answered(entry: Entry, answer: PushAnswer, now: number): number | undefined {
+  /** When the first urgency that waits after "not now" may go out: monotonic ms, Infinity when none does. */
+  releasedAt(now: number): number {
+    const held = [...this.#lanes.values()].filter(
+      ({ queue, head, heldUntil }) => head < queue.length && heldUntil > now,
+    );
+    return Math.min(...held.map(({ heldUntil }) => heldUntil));
+  }
+
+  /** Acts on the UE's answer; after "not now" the entry waits again. */
+  answered(entry: Entry, answer: PushAnswer, now: number): void {
     switch (answer.kind) {
       case 'handled':
       case 'handled-before':
         entry.settle(this.#receipt(entry, now, { state: 'acked' }));
-        return undefined;
+        return;
       case 'interrupted':
         this.#die(entry, now, 'interrupted', 'a crash of the UE cut its handler off');
-        return undefined;
+        return;
       case 'conflict':
         this.#die(entry, now, 'refused', 'the UE knows this id with another payload');
-        return undefined;
+        return;
       case 'refused':
         this.#die(entry, now, 'refused', 'the UE refused it');
-        return undefined;
+        return;
       case 'not-now': {
         const lane = this.#lane(entry);
         lane.heldUntil = Math.max(lane.heldUntil, now + answer.afterMs);
         this.putBack([entry]);
-        return lane.heldUntil - now;
       }
     }
   }
@@ -205,4 +209,11 @@ export class Outbox {
     if (lane === undefined) throw new RangeError(`no urgency ${entry.push.urgency}`);
     return lane;
   }
+}
+
+/** What went out is older than nearly all that waits, so its place is near the head. */
+function insertBySeq({ queue, head }: Lane, entry: Entry): void {
+  let at = head;
+  while (at < queue.length && (queue[at]?.push.seq ?? Infinity) < entry.push.seq) at += 1;
+  queue.splice(at, 0, entry);
 }

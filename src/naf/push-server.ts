@@ -40,7 +40,7 @@ export interface PushServerOptions {
   readonly queueLimit?: number;
   /** Silence on a layer before it is probed, ms. Default 30,000. */
   readonly keepaliveMs?: number;
-  /** Gets TLS key-log lines: whoever has them reads every push. */
+  /** Gets TLS key-log lines: whoever has them reads every push. Each message is then a TLS record of its own. */
   readonly dangerouslyLogKeys?: (line: Buffer) => void;
   readonly clock?: Clock;
 }
@@ -197,8 +197,10 @@ export class PushServer {
       'the NAF was closed before an outcome was known',
     );
     this.#ended ??= ended;
+    for (const device of this.#devices.values()) device.stop();
     const layers = this.#allLayers();
     this.#registry.closeAll('revoked');
+    for (const layer of layers) layer.close();
     await Promise.all(layers.map((layer) => layer.closed));
     for (const device of this.#devices.values()) device.drop(ended);
     await Promise.all([this.#psk?.close(), this.#options.triggers.close()]);
@@ -218,6 +220,7 @@ export class PushServer {
       via,
       clock: this.#clock,
       keepaliveMs: this.#options.keepaliveMs ?? 30_000,
+      recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,
       onAnswer: (entry, answer) => {
         device.answered(entry, answer);
       },
@@ -225,6 +228,7 @@ export class PushServer {
         device.refused(entry, detail);
       },
       onOpen: ({ triggerAddress }) => {
+        if (this.#registry.current(bTid) === undefined) return;
         device.attach(layer, triggerAddressIn(triggerAddress));
         this.#supersede(impi, bTid);
       },
@@ -242,10 +246,11 @@ export class PushServer {
     });
   }
 
-  /** The newest association of a UE serves; every other one of it ends. */
+  /** A proved association replaces the older ones of its UE; a younger one that waits stays. The UE does the same. */
   #supersede(impi: Impi, bTid: BTid): void {
     for (const sa of this.#registry.of(impi)) {
-      if (sa.bTid !== bTid) this.#registry.close(sa.bTid, 'superseded');
+      if (sa.bTid === bTid) return;
+      this.#registry.close(sa.bTid, 'superseded');
     }
   }
 

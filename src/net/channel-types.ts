@@ -32,6 +32,8 @@ export interface ChannelOptions {
   readonly maxMessageSize: number;
   /** At this many requests without an answer `writable` is false. Default 1,024. */
   readonly maxRequestsInFlight?: number;
+  /** Gives up coalescing, so that Wireshark 4.0 shows every message and not the first of a record only. */
+  readonly recordPerMessage?: boolean;
   /** The peer's request. A CodecError that it throws before answering is answered 4.00. */
   readonly onRequest: (request: CoapMessage, respond: Respond) => void;
   /** The peer wants no more requests: `drain()` is the polite reaction. */

@@ -20,6 +20,7 @@ import { Incoming } from './incoming.ts';
 import { Keepalive } from './keepalive.ts';
 import * as signals from './signalling.ts';
 import { SignalError } from './signalling.ts';
+import { SingleWriter } from './single-writer.ts';
 import { TokenTable } from './token-table.ts';
 import { WriteBatch } from './write-batch.ts';
 
@@ -29,7 +30,7 @@ export class Channel {
   readonly ready: Promise<void>;
   readonly #options: ChannelOptions;
   readonly #decoder: CoapDecoder;
-  readonly #batch: WriteBatch;
+  readonly #writer: WriteBatch | SingleWriter;
   readonly #keepalive: Keepalive;
   readonly #requests = new TokenTable<Settle>();
   readonly #incoming: Incoming;
@@ -48,12 +49,13 @@ export class Channel {
     this.#options = options;
     this.#maxInFlight = options.maxRequestsInFlight ?? 1024;
     this.#decoder = new CoapDecoder(maxMessageSize);
-    this.#batch = new WriteBatch(socket, () => {
+    const Writer = options.recordPerMessage ? SingleWriter : WriteBatch;
+    this.#writer = new Writer(socket, () => {
       this.#flow.update();
     });
     this.#flow = new Flow({
       socket,
-      queued: () => this.#batch.queued,
+      queued: () => this.#writer.queued,
       mayRequest: () => {
         if (this.releasing) return 'never';
         return this.#requests.size < this.#maxInFlight ? 'yes' : 'later';
@@ -68,7 +70,7 @@ export class Channel {
       pongTimeoutMs: options.pongTimeoutMs ?? 15_000,
       isDeaf: () => socket.isPaused(),
       sendPing: (token) => {
-        this.#batch.add(signals.ping(token));
+        this.#writer.add(signals.ping(token));
       },
       onSilence: () => {
         this.#ending.decide({ reason: 'keepalive-timeout' });
@@ -106,7 +108,7 @@ export class Channel {
     });
     this.ready.catch(() => {});
     socket.on('data', this.#onData);
-    this.#batch.add(signals.csm(maxMessageSize));
+    this.#writer.add(signals.csm(maxMessageSize));
   }
 
   /** The socket is gone, and this is why. Never rejects. */
@@ -173,7 +175,7 @@ export class Channel {
   release({ diagnostic, holdOffSeconds }: signals.ReleaseNotice = {}): void {
     if (this.releasing) return;
     this.#releasedBy = 'us';
-    this.#batch.add(signals.release(diagnostic, holdOffSeconds));
+    this.#writer.add(signals.release(diagnostic, holdOffSeconds));
     this.#flow.update();
   }
 
@@ -258,7 +260,7 @@ export class Channel {
   }
 
   #pong(token: Uint8Array, custody: boolean): void {
-    this.#batch.add(signals.pong(token, custody));
+    this.#writer.add(signals.pong(token, custody));
   }
 
   #send(message: CoapMessage): void {
@@ -269,7 +271,7 @@ export class Channel {
         `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#sendLimit}`,
       );
     }
-    this.#batch.add(message, size);
+    this.#writer.add(message, size);
   }
 
   readonly #endWhenDrained = (): void => {
@@ -285,14 +287,14 @@ export class Channel {
   /** Ends it on our side, after a last word and whatever was encoded before. */
   #finish(end: ChannelEnd, farewell?: CoapMessage): void {
     if (!this.#ended) {
-      if (farewell) this.#batch.add(farewell);
+      if (farewell) this.#writer.add(farewell);
       this.#ending.decide(end);
     }
     this.#ending.hangUp();
   }
 
   readonly #onDecided = ({ reason, diagnostic }: ChannelEnd): void => {
-    this.#batch.flush();
+    this.#writer.flush();
     const error = closedError(diagnostic === undefined ? reason : `${reason}: ${diagnostic}`);
     this.#csmTimer.cancel();
     this.#keepalive.stop(error);

@@ -36,7 +36,7 @@ export interface DeliveryOptions {
   readonly handler: PushHandler;
   readonly handled: HandledSet;
   readonly clock: Clock;
-  /** Payload octets that may wait for the handler before pushes are told "not now". */
+  /** Octets that may wait for the handler before pushes are told "not now". */
   readonly maxWaitingOctets?: number;
 }
 
@@ -58,6 +58,8 @@ interface Lane {
 const BUSY_MS = 1_000;
 const BUSY: PushAnswer = { kind: 'not-now', afterMs: BUSY_MS };
 const FULL_MS = 60_000;
+/** How long after the time a push may come that the NAF sent before it heard of "not now". */
+const UNDER_WAY_MS = 5_000;
 const DEFAULT_MAX_WAITING_OCTETS = 8 * 1_048_576;
 
 export class Delivery {
@@ -80,7 +82,7 @@ export class Delivery {
   /** Takes a push in; `answer` is called exactly once, at once or when the handler has finished. */
   submit(push: Push, answer: (answer: PushAnswer) => void): void {
     const lane = this.#lane(push.urgency);
-    const octets = push.payload.length;
+    const octets = weightOf(push);
     if (this.#stopped || this.#isHeld(lane, push)) return answer(BUSY);
     if (this.#waitingOctets + octets > this.#maxWaitingOctets && lane.active) {
       this.#hold(lane, push, BUSY_MS);
@@ -122,7 +124,7 @@ export class Delivery {
         next.answer({ kind: 'not-now', afterMs: FULL_MS });
         publish('gba:push:failed', { id: next.push.id, reason: reasonOf(error) });
       }
-      this.#waitingOctets -= next.push.payload.length;
+      this.#waitingOctets -= weightOf(next.push);
       if (lane.waiting.length === 0) this.#record(next.push.id);
     }
     lane.active = false;
@@ -201,10 +203,11 @@ export class Delivery {
   }
 
   #hold(lane: Lane, push: Push, ms: number): void {
-    lane.holds.set(push.nafFqdn, { seq: push.seq, until: this.#clock.monotonic() + ms });
+    const until = this.#clock.monotonic() + ms + UNDER_WAY_MS;
+    lane.holds.set(push.nafFqdn, { seq: push.seq, until });
     for (const later of lane.waiting.splice(0)) {
-      if (later.push.nafFqdn === push.nafFqdn) {
-        this.#waitingOctets -= later.push.payload.length;
+      if (later.push.nafFqdn === push.nafFqdn && later.push.seq > push.seq) {
+        this.#waitingOctets -= weightOf(later.push);
         later.answer(BUSY);
       } else {
         lane.waiting.push(later);
@@ -212,7 +215,7 @@ export class Delivery {
     }
   }
 
-  /** The NAF, told "not now", sends nothing of this urgency before the time is over: this came earlier. */
+  /** The NAF, told "not now", sends the held push first when the time is over: what is later was sent before. */
   #isHeld(lane: Lane, push: Push): boolean {
     const hold = lane.holds.get(push.nafFqdn);
     if (hold === undefined) return false;
@@ -229,6 +232,11 @@ export class Delivery {
     }
     return lane;
   }
+}
+
+/** What a push takes up while it waits, also one without payload. */
+function weightOf({ payload }: PushMessage): number {
+  return payload.length + 512;
 }
 
 /** SHA-256 over Content-Format and payload: what "the same push" means. */

@@ -22,6 +22,8 @@ type EntryState = 'running' | 'done' | 'refused' | 'interrupted';
 const SLACK_MS = 5_000;
 const DEFAULT_CAPACITY = 1_000_000;
 const COMPACT_AFTER = 100_000;
+/** What 15 digits hold, epoch ms: a NAF may ask for any TTL. */
+const LATEST = 999_999_999_999_999;
 
 export class HandledSet {
   readonly #log: HandledLog;
@@ -66,7 +68,8 @@ export class HandledSet {
   start(key: string, digest: Uint8Array, ttlMs: number): void {
     const now = this.#clock.now();
     if (now >= this.#sweepAt) this.#sweep(now);
-    const entry: Entry = { digest, until: Math.ceil(now + ttlMs + SLACK_MS), state: 'running' };
+    const until = Math.min(Math.ceil(now + ttlMs + SLACK_MS), LATEST);
+    const entry: Entry = { digest, until, state: 'running' };
     this.#records.push({ key, digest, until: entry.until, state: 'started' });
     try {
       this.flush();

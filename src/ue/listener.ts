@@ -1,8 +1,16 @@
 /** The UE: from a trigger to an open layer to a handled push, for any number of NAFs. */
+import { SaError } from '../errors.ts';
 import type { BTid } from '../ids.ts';
+import { wipe } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
-import { formatTriggerAddress, systemLookup, type Endpoint } from '../net/address.ts';
+import {
+  formatEndpoint,
+  formatTriggerAddress,
+  systemLookup,
+  type Endpoint,
+} from '../net/address.ts';
 import { listenUdpTriggers, type UdpTriggerListener } from '../net/upa-udp.ts';
 import type { HandledLog, TriggerAddress, Usim } from '../ports.ts';
 import type { Closed } from '../sa/association.ts';
@@ -26,11 +34,11 @@ export interface UeListenerOptions {
   readonly handledLog: HandledLog;
   /** At least once instead of at most once: a push that a crash cut off is handled again. */
   readonly redeliver?: boolean;
-  /** What the NAF is told of where triggers reach this UE; default the address that it listens at. */
+  /** What the NAF is told of where triggers reach this UE; default where it listens, unless that is any address. */
   readonly advertise?: TriggerAddress;
   /** Silence on a layer before it is probed, ms. Default 120,000. */
   readonly keepaliveMs?: number;
-  /** Gets TLS key-log lines: whoever has them reads every push. */
+  /** Gets TLS key-log lines: whoever has them reads every push. Each message is then a TLS record of its own. */
   readonly dangerouslyLogKeys?: (line: Buffer) => void;
   readonly clock?: Clock;
 }
@@ -55,6 +63,7 @@ export class UeListener {
   readonly #delivery: Delivery;
   readonly #sessions = new Map<BTid, Session>();
   #upa: UdpTriggerListener | undefined;
+  #closed = false;
 
   constructor(options: UeListenerOptions) {
     const { usim, connectPolicy, versions = ['1.3'], clock = systemClock } = options;
@@ -97,6 +106,7 @@ export class UeListener {
 
   /** Takes no more triggers and pushes, answers those at work, and closes. */
   async drain(): Promise<void> {
+    this.#closed = true;
     await this.#upa?.close();
     await this.#delivery.stop();
     await Promise.all([...this.#sessions.values()].map((session) => session.drain()));
@@ -105,6 +115,7 @@ export class UeListener {
 
   /** Ends everything at once. What a handler is at work on stays recorded as started. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#upa?.close();
     this.#intake.close();
     const sessions = [...this.#sessions.values()];
@@ -121,8 +132,18 @@ export class UeListener {
   async #trigger(octets: Uint8Array, from: Endpoint): Promise<void> {
     const accepted = await this.#intake.accept(octets, from);
     if (accepted === undefined) return;
-    this.#registry.add(accepted.sa);
-    this.#sessions.set(accepted.sa.bTid, this.#open(accepted));
+    const { sa } = accepted;
+    try {
+      if (this.#closed) throw new SaError('ERR_SA_EXPIRED', 'this UE takes no more triggers');
+      this.#registry.add(sa);
+    } catch (error) {
+      wipe(sa.key);
+      if (!(error instanceof SaError)) throw error;
+      const { code, message: reason } = error;
+      publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
+      return;
+    }
+    this.#sessions.set(sa.bTid, this.#open(accepted));
     this.#makeRoom(accepted);
   }
 
@@ -140,10 +161,11 @@ export class UeListener {
         return addresses;
       },
       delivery: this.#delivery,
-      triggerAddress: formatTriggerAddress(this.#options.advertise ?? this.address),
+      triggerAddress: this.#ownAddress(),
       keepaliveMs,
       ...(dangerouslyLogKeys && { dangerouslyLogKeys }),
       onOpen: () => {
+        if (this.#registry.current(sa.bTid) === undefined) return;
         this.#registry.establish(sa.bTid);
         this.#supersede(sa.bTid);
       },
@@ -154,6 +176,13 @@ export class UeListener {
         this.#registry.close(sa.bTid, 'revoked');
       },
     });
+  }
+
+  /** What a NAF may be told; where this listens on all addresses, no one of them is known to be good. */
+  #ownAddress(): string | undefined {
+    const address = this.#options.advertise ?? this.address;
+    const unspecified = address.host === '0.0.0.0' || address.host === '::';
+    return unspecified ? undefined : formatTriggerAddress(address);
   }
 
   /** A proved association replaces the older ones of its NAF; a younger one that waits stays. */

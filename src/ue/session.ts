@@ -78,7 +78,8 @@ export class Session {
       try {
         const secured = await this.#dial(signal);
         failures = 0;
-        onParked(await this.#serve(secured));
+        if (signal.aborted) secured.socket.destroy();
+        else onParked(await this.#serve(secured));
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
@@ -130,6 +131,7 @@ export class Session {
       clock,
       maxMessageSize: MAX_INBOUND_OCTETS,
       keepaliveMs,
+      recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,
       onRequest,
       onRelease: () => void channel.drain(),
     });
