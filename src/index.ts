@@ -22,6 +22,7 @@ export type { BsfOptions } from './bsf/bsf.ts';
 export { createHss } from './bsf/hss.ts';
 export { createUsim } from './ue/usim.ts';
 export type * from './ports.ts';
+export type { Endpoint, TriggerAddress } from './codec/address.ts';
 
 export { readSubscribers, readUsim } from './store/subscribers.ts';
 export type { SubscriberRecord, UsimCredentials } from './store/subscribers.ts';

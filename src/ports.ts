@@ -1,4 +1,5 @@
 /** The places where a lab puts its own SIM, HSS, BSF, store or carrier. Types only. */
+import type { TriggerAddress } from './codec/address.ts';
 import type { Fqdn, Impi, NafId, PTid, UaSecurityProtocolId } from './ids.ts';
 
 /** What one AKA run gives, for an algorithm's own sizes (TS 33.102 6.3). */
@@ -107,14 +108,6 @@ export interface AtomicChange<T> {
   /** The new value; undefined leaves the stored one as it is. */
   readonly value: Uint8Array | undefined;
   readonly result: T;
-}
-
-/** Where to reach a UE with a trigger: UE_Trp (TS 33.223 3.1). */
-export interface TriggerAddress {
-  readonly transport: 'udp';
-  /** A host name, or an IPv4 or IPv6 address without brackets. */
-  readonly host: string;
-  readonly port: number;
 }
 
 /** A carrier of Upa towards the UE. */

@@ -10,11 +10,12 @@ import { promisify } from 'node:util';
 import anyTest, { type ExecutionContext } from 'ava';
 import { packageFile } from '../src/store/policy.ts';
 import { certificateIn, certificateOptionsIn, filesUnder } from './support/certificates.ts';
+import { testWith } from './support/peers.ts';
 import { dial, every12Binding, makeSa, startNaf, startRelay, TLS13 } from './support/tls.ts';
 import { handshakeMessagesOf, serverExtensionsOf } from './support/tls-records.ts';
 
 const test = anyTest.serial;
-const withOpenssl = spawnSync('openssl', ['version']).status === 0 ? test : test.skip;
+const withOpenssl = testWith('openssl');
 const root = packageFile('.');
 
 /** Handshake messages that exist for certificates only (RFC 5246 7.4). */

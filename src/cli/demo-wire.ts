@@ -1,7 +1,7 @@
 /** A TCP relay on loopback that can be cut: the wire of the demonstration. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import type { Endpoint } from '../net/address.ts';
+import type { Endpoint } from '../codec/address.ts';
 
 export interface Wire {
   readonly address: Endpoint;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
-import { parseEndpoint, formatEndpoint } from '../net/address.ts';
+import { parseEndpoint, formatEndpoint } from '../codec/address.ts';
 import { spawnRole, type Role } from './demo-role.ts';
 import { ladder, type Facts } from './demo-ladder.ts';
 import { openWire } from './demo-wire.ts';

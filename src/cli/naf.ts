@@ -7,10 +7,14 @@ import { homePublicDomain, parseFqdn, type Fqdn, type Impi } from '../ids.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { listenPushServer, type PushServer } from '../naf/push-server.ts';
-import { isLoopback, parseTriggerAddress, type Endpoint } from '../net/address.ts';
+import {
+  isLoopback,
+  parseTriggerAddress,
+  type Endpoint,
+  type TriggerAddress,
+} from '../codec/address.ts';
 import { openKeyLog } from '../net/keylog.ts';
 import { createUdpTriggerSender } from '../net/upa-udp.ts';
-import type { TriggerAddress } from '../ports.ts';
 import { openLmdbStore } from '../store/lmdb.ts';
 import { loadTlsPolicy, packageFile } from '../store/policy.ts';
 import { readSubscribers, type SubscriberRecord } from '../store/subscribers.ts';

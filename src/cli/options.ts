@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { reasonOf } from '../errors.ts';
 import { impiFromImsi, parseFqdn, parseImpi, parseImsi, type Impi, type Imsi } from '../ids.ts';
 import { isTls12Suite, type TlsBinding, type TlsPolicy, type TlsVersion } from '../lib/suites.ts';
-import { parseEndpoint, parseTriggerAddress } from '../net/address.ts';
+import { parseEndpoint, parseTriggerAddress } from '../codec/address.ts';
 import type { CommandIo } from './io.ts';
 import { nearest } from './suggest.ts';
 

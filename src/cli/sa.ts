@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { pskIdentityOf, uaIdOf, type Impi } from '../ids.ts';
 import { toHex } from '../lib/bytes.ts';
-import { formatEndpoint } from '../net/address.ts';
+import { formatEndpoint } from '../codec/address.ts';
 import type { Announcement } from '../naf/announcer.ts';
 import type { PushServer } from '../naf/push-server.ts';
 import { TEXT_PLAIN } from '../codec/push.ts';

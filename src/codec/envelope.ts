@@ -14,21 +14,14 @@ import {
   view,
   wipe,
 } from '../lib/bytes.ts';
+import type { Endpoint } from './address.ts';
 import { ipOctets, ipText, isNumericName, mappedIpv4 } from '../lib/ip.ts';
-
-/** Where the UE shall connect. */
-export interface ConnectAddress {
-  /** A host name in lower case, or an IPv4 or IPv6 address in canonical text, without brackets. */
-  readonly host: string;
-  /** 1 to 65,535. */
-  readonly port: number;
-}
 
 export interface Envelope {
   /** 1 to 65,535; tells sessions apart that the NAF starts with one UE. */
   readonly sessionId: number;
-  /** Undefined: the NAF FQDN's own address, port 5684. */
-  readonly connect: ConnectAddress | undefined;
+  /** Where the UE shall connect, port 1 to 65,535; undefined: the NAF FQDN's own address, port 5684. */
+  readonly connect: Endpoint | undefined;
   /** 1 to 255 octets. */
   readonly gpi: Uint8Array;
 }
@@ -85,7 +78,7 @@ export function verifyEnvelope(envelope: DecodedEnvelope, ksNaf: Uint8Array): vo
 }
 
 /** Kind 1 IPv4, 2 IPv6, 3 host name; the address; two octets of port. */
-function encodeConnect({ host, port }: ConnectAddress): Uint8Array {
+function encodeConnect({ host, port }: Endpoint): Uint8Array {
   if (!isUint16(port)) throw malformed('a port is 1 to 65535');
   const ip = ipOctets(host);
   const address = ip === undefined ? undefined : (mappedIpv4(ip) ?? ip);
@@ -97,7 +90,7 @@ function encodeConnect({ host, port }: ConnectAddress): Uint8Array {
   );
 }
 
-function decodeConnect(octets: Uint8Array): ConnectAddress | undefined {
+function decodeConnect(octets: Uint8Array): Endpoint | undefined {
   if (octets.length === 0) return undefined;
   const reader = new ByteReader(octets, short);
   const kind = reader.uint(1);

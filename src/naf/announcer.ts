@@ -1,6 +1,7 @@
 /** Makes a security association at the NAF: asks the BSF for key and GPI, and wraps the GPI for Upa. */
 import { randomBytes, randomInt } from 'node:crypto';
-import { sealEnvelope, type ConnectAddress } from '../codec/envelope.ts';
+import type { Endpoint } from '../codec/address.ts';
+import { sealEnvelope } from '../codec/envelope.ts';
 import { decodeGpi } from '../codec/gpi.ts';
 import {
   bsfFqdnFromImpi,
@@ -29,7 +30,7 @@ export interface AnnouncerOptions {
   /** How long a new key shall live; the BSF may shorten it. */
   readonly lifetimeSeconds: number;
   /** Where UEs shall connect; undefined: the NAF FQDN's own address and port 5684. */
-  readonly connect: () => ConnectAddress | undefined;
+  readonly connect: () => Endpoint | undefined;
 }
 
 /** An association that is ready for the UE to hear of. */

@@ -1,10 +1,11 @@
 /** One UE as the NAF sees it: what waits for it, its open layer, and the cheapest way to get one. */
+import type { TriggerAddress } from '../codec/address.ts';
 import type { PushAnswer } from '../codec/push.ts';
 import { ChannelError, GbaError, PushError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import { sleep, type Clock, type Timer } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
-import type { TriggerAddress, TriggerSender } from '../ports.ts';
+import type { TriggerSender } from '../ports.ts';
 import type { Announcement } from './announcer.ts';
 import type { Layer } from './layer.ts';
 import { Outbox, type Entry } from './outbox.ts';

@@ -1,15 +1,19 @@
 /** The NAF: takes pushes for any number of UEs and sees each to its outcome (design: docs/design.md). */
-import type { ConnectAddress } from '../codec/envelope.ts';
+import {
+  formatEndpoint,
+  parseTriggerAddress,
+  type Endpoint,
+  type TriggerAddress,
+} from '../codec/address.ts';
 import { OCTET_STREAM, type Urgency } from '../codec/push.ts';
 import { ChannelError } from '../errors.ts';
 import type { BTid, Fqdn, Impi } from '../ids.ts';
 import { sleep, systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
-import { formatEndpoint, parseTriggerAddress, type Endpoint } from '../net/address.ts';
 import { listenPsk, type PskServer } from '../net/psk-server.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
-import type { Bsf, TriggerAddress, TriggerSender } from '../ports.ts';
+import type { Bsf, TriggerSender } from '../ports.ts';
 import type { Closed } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { announceTo, type Announcement, type AnnouncerOptions } from './announcer.ts';
@@ -26,7 +30,7 @@ export interface PushServerOptions {
   /** Where to listen for UEs; port 0 lets the system choose. */
   readonly listen: Endpoint;
   /** Where UEs shall connect, when that is not where this listens (behind a relay, or on `0.0.0.0`). */
-  readonly advertise?: ConnectAddress;
+  readonly advertise?: Endpoint;
   /** What new associations are bound to. Default TLS 1.3. */
   readonly binding?: TlsBinding;
   /** Default and limit: the policy's. */

@@ -2,7 +2,8 @@
 import type { Socket } from 'node:net';
 import { ChannelError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { formatEndpoint, sourceOf } from './address.ts';
+import { formatEndpoint } from '../codec/address.ts';
+import { sourceOf } from './network.ts';
 
 export interface HandshakeLimits {
   /** In all. */

@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
 import type { LiveSa } from '../sa/association.ts';
-import { formatEndpoint, type Endpoint } from './address.ts';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import type { SecuredSocket } from './secured-socket.ts';
 import { ALPN_COAP, channelErrorOf, clientTlsOptions, handshakeFault } from './tls.ts';
 

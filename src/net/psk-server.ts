@@ -12,7 +12,7 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import type { LiveSa } from '../sa/association.ts';
-import { formatEndpoint, type Endpoint } from './address.ts';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { Handshakes, type HandshakeLimits } from './handshakes.ts';
 import type { SecuredSocket } from './secured-socket.ts';
 import { channelErrorOf, handshakeFault, serverTlsOptions } from './tls.ts';

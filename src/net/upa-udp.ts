@@ -5,8 +5,14 @@ import { ConfigError, GbaError, reasonOf } from '../errors.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import { ipOctets } from '../lib/ip.ts';
-import type { TriggerAddress, TriggerSender } from '../ports.ts';
-import { formatEndpoint, formatTriggerAddress, systemLookup, type Endpoint } from './address.ts';
+import type { TriggerSender } from '../ports.ts';
+import { systemLookup } from './network.ts';
+import {
+  formatEndpoint,
+  formatTriggerAddress,
+  type Endpoint,
+  type TriggerAddress,
+} from '../codec/address.ts';
 
 /** Milliseconds to wait after the n-th sending (from 1); undefined ends it. */
 export type ResendSchedule = (attempt: number) => number | undefined;

@@ -2,10 +2,9 @@
 import { z } from 'zod';
 import { deriveOpc } from '../aka/milenage.ts';
 import { ConfigError } from '../errors.ts';
-import { impiFromImsi, parseFqdn, parseImsi, type Impi, type Imsi } from '../ids.ts';
+import { impiFromImsi, parseImsi, type Impi, type Imsi } from '../ids.ts';
 import { fromHex, isHex } from '../lib/bytes.ts';
-import { ipOctets, ipText } from '../lib/ip.ts';
-import type { TriggerAddress } from '../ports.ts';
+import { parseTriggerAddress, type TriggerAddress } from '../codec/address.ts';
 import { readSecretFile, requirePrivate } from './secret-file.ts';
 
 /** What a SIM knows of itself. */
@@ -102,20 +101,6 @@ function refuseTwins(records: readonly SubscriberRecord[], context: z.Refinement
   });
 }
 
-/** `udp://host:port`, an IPv6 address in brackets; undefined for anything else. */
-function triggerOf(text: string): TriggerAddress | undefined {
-  const [, v6, name = '', digits] = TRIGGER.exec(text) ?? [];
-  const port = Number(digits);
-  const octets = ipOctets(v6 ?? name);
-  if (!(port > 0 && port <= 65_535) || (v6 !== undefined && octets?.length !== 16))
-    return undefined;
-  try {
-    return { transport: 'udp', host: octets ? ipText(octets) : parseFqdn(name), port };
-  } catch {
-    return undefined;
-  }
-}
-
 function hex(octets: number): z.ZodType<Uint8Array> {
   const error = `expected ${octets * 2} hex digits`;
   return z
@@ -124,7 +109,6 @@ function hex(octets: number): z.ZodType<Uint8Array> {
     .transform(fromHex);
 }
 
-const TRIGGER = /^udp:\/\/(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/;
 const IMSI_RULE = { error: 'expected 6 to 15 digits in quotes' };
 const TRIGGER_RULE = 'expected udp://host:port';
 
@@ -139,9 +123,12 @@ const simMembers = z.strictObject({
   trigger: z
     .string({ error: TRIGGER_RULE })
     .transform((text, context) => {
-      const address = triggerOf(text);
-      if (address === undefined) context.addIssue({ code: 'custom', message: TRIGGER_RULE });
-      return address ?? z.NEVER;
+      try {
+        return parseTriggerAddress(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: TRIGGER_RULE });
+        return z.NEVER;
+      }
     })
     .optional(),
 });

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { ConfigError, GbaError } from '../errors.ts';
 import { parseFqdn, type Fqdn } from '../ids.ts';
 import { ipOctets, ipText } from '../lib/ip.ts';
-import { parseNetwork, type Endpoint, type Lookup, type Network } from '../net/address.ts';
+import type { Endpoint } from '../codec/address.ts';
+import { parseNetwork, type Lookup, type Network } from '../net/network.ts';
 
 /** One permission: addresses by network, or as the DNS gives them for a name; on one port or any. */
 export type ConnectRule = { readonly port: number | '*' } & (

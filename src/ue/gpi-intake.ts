@@ -9,13 +9,8 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import { rateLimit, recentSet, type RateLimitOptions } from '../lib/limits.ts';
 import type { TlsBinding } from '../lib/suites.ts';
-import {
-  formatEndpoint,
-  sourceOf,
-  systemLookup,
-  type Endpoint,
-  type Lookup,
-} from '../net/address.ts';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import { sourceOf, systemLookup, type Lookup } from '../net/network.ts';
 import type { NafKeySource, Usim } from '../ports.ts';
 import { announce, type Announced } from '../sa/association.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';

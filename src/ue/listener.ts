@@ -8,11 +8,12 @@ import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import {
   formatEndpoint,
   formatTriggerAddress,
-  systemLookup,
   type Endpoint,
-} from '../net/address.ts';
+  type TriggerAddress,
+} from '../codec/address.ts';
+import { systemLookup } from '../net/network.ts';
 import { listenUdpTriggers, type UdpTriggerListener } from '../net/upa-udp.ts';
-import type { HandledLog, TriggerAddress, Usim } from '../ports.ts';
+import type { HandledLog, Usim } from '../ports.ts';
 import type { Closed } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';

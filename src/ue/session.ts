@@ -12,7 +12,7 @@ import { ChannelError, GbaError, reasonOf } from '../errors.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
-import { formatEndpoint, type Endpoint } from '../net/address.ts';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { Channel } from '../net/channel.ts';
 import type { Respond } from '../net/channel-types.ts';
 import { dialPsk } from '../net/psk-client.ts';

@@ -1,14 +1,15 @@
-import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import anyTest, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { pskIdentityOf } from '../../src/ids.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import type { TlsBinding } from '../../src/lib/suites.ts';
 import type { LiveSa } from '../../src/sa/association.ts';
+import { testWith } from '../support/peers.ts';
 import { dial, every12Binding, makeSa, startNaf, TLS13, until } from '../support/tls.ts';
 
-const test = spawnSync('openssl', ['version']).status === 0 ? anyTest.serial : anyTest.serial.skip;
+const test = testWith('openssl');
 const weakest: TlsBinding = { version: '1.2', suite: 'PSK-AES128-CBC-SHA256' };
 
 for (const binding of [TLS13, ...every12Binding]) {

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import test from 'ava';
 import { systemClock } from '../../src/lib/clock.ts';
 import { subscribe, type EventName, type EventTable } from '../../src/lib/events.ts';
-import type { Endpoint } from '../../src/net/address.ts';
+import type { Endpoint } from '../../src/codec/address.ts';
 import {
   backoff,
   createUdpTriggerSender,
   listenUdpTriggers,
   type UdpTriggerListener,
 } from '../../src/net/upa-udp.ts';
-import type { TriggerAddress } from '../../src/ports.ts';
+import type { TriggerAddress } from '../../src/codec/address.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 const envelope = Uint8Array.of(0x11, 1, 2, 3);

@@ -1,7 +1,7 @@
 /** The pinned GPI of test/vectors/gpi-1.json as values, and generators for its fields. */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import type { ConnectAddress } from '../../src/codec/envelope.ts';
+import type { Endpoint } from '../../src/codec/address.ts';
 import type { GbaPushInfo, GpiSeal } from '../../src/codec/gpi.ts';
 import {
   parseFqdn,
@@ -36,7 +36,7 @@ const json = JSON.parse(
   lifetimeSeconds: number;
   expiresAt: number;
   sessionId: number;
-  connect: ConnectAddress;
+  connect: Endpoint;
 };
 
 /** A field of the vector as octets. */
@@ -94,7 +94,7 @@ export const pushInfos: fc.Arbitrary<GbaPushInfo> = fc.record({
   nafFqdn: fqdns(),
 });
 
-export const connectAddresses: fc.Arbitrary<ConnectAddress | undefined> = fc.option(
+export const connectAddresses: fc.Arbitrary<Endpoint | undefined> = fc.option(
   fc.record({
     host: fc.oneof(
       octets(4).map(ipText),

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseFqdn } from '../../src/ids.ts';
-import type { Lookup } from '../../src/net/address.ts';
+import type { Lookup } from '../../src/net/network.ts';
 import {
   defaultConnectPolicy,
   demoConnectPolicy,

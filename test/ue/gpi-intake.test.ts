@@ -2,14 +2,14 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import test from 'ava';
 import { createBsf } from '../../src/bsf/bsf.ts';
-import { decodeEnvelope, sealEnvelope, type ConnectAddress } from '../../src/codec/envelope.ts';
+import { decodeEnvelope, sealEnvelope } from '../../src/codec/envelope.ts';
 import { decodeGpi, GPI_NAF_ID, sealGpi } from '../../src/codec/gpi.ts';
 import { deriveKsNaf, ksOf } from '../../src/aka/kdf.ts';
 import { StoreError } from '../../src/errors.ts';
 import { nafIdOf, parseUaSecurityProtocolId, pTidOf, uaIdOf } from '../../src/ids.ts';
 import { concat, toHex } from '../../src/lib/bytes.ts';
 import { subscribe, type EventTable } from '../../src/lib/events.ts';
-import type { Endpoint } from '../../src/net/address.ts';
+import type { Endpoint } from '../../src/codec/address.ts';
 import { listenUdpTriggers } from '../../src/net/upa-udp.ts';
 import type { PushInfoRequest, Usim } from '../../src/ports.ts';
 import { demoConnectPolicy, defaultConnectPolicy } from '../../src/ue/connect-policy.ts';
@@ -20,7 +20,7 @@ import { createSim, type Sim } from '../support/sim.ts';
 
 const { nafFqdn, pTid } = pushInfo;
 const uaId = uaIdOf({ version: '1.3' });
-const connect: ConnectAddress = { host: '127.0.0.1', port: 5684 };
+const connect: Endpoint = { host: '127.0.0.1', port: 5684 };
 const unlimited = { burst: 100_000, perSecond: 1, sources: 10 };
 let nextHost = 0;
 
@@ -33,7 +33,7 @@ interface Bench {
   /** A genuine trigger, as the NAF and the BSF make it together. */
   readonly trigger: (
     change?: Partial<PushInfoRequest>,
-    connect?: ConnectAddress,
+    connect?: Endpoint,
   ) => Promise<{ readonly datagram: Uint8Array; readonly ksNaf: Uint8Array }>;
   /** The codes of all refusals so far. */
   readonly refusals: string[];

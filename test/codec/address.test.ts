@@ -7,10 +7,9 @@ import {
   formatTriggerAddress,
   isLoopback,
   parseEndpoint,
-  parseNetwork,
   parseTriggerAddress,
-  sourceOf,
-} from '../../src/net/address.ts';
+} from '../../src/codec/address.ts';
+import { parseNetwork, sourceOf } from '../../src/net/network.ts';
 import { fqdns } from '../support/gpi.ts';
 
 test('an endpoint is a host and a port', (t) => {

@@ -1,0 +1,66 @@
+/** Addresses as people write them: `host:port`, `[IPv6]:port`, `udp://host:port`. */
+import { ConfigError } from '../errors.ts';
+import { parseFqdn } from '../ids.ts';
+import { ipOctets, ipText, isNumericName } from '../lib/ip.ts';
+
+/** One end of a connection. */
+export interface Endpoint {
+  /** A host name in lower case, or an IPv4 or IPv6 address in canonical text, without brackets. */
+  readonly host: string;
+  /** 0 to 65,535; 0 stands for "any free port" and only where something listens. */
+  readonly port: number;
+}
+
+/** Where to reach a UE with a trigger: UE_Trp (TS 33.223 3.1). */
+export interface TriggerAddress extends Endpoint {
+  readonly transport: 'udp';
+}
+
+/** @throws ConfigError ERR_CONFIG_ADDRESS unless it is `host:port`, an IPv6 address in brackets. */
+export function parseEndpoint(text: string): Endpoint {
+  const [, v6, name, port] = /^(?:\[([^\]]*)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = canonicalHost(v6, name);
+  if (host === undefined || Number(port) > 65_535) throw expected('host:port or [IPv6]:port', text);
+  return { host, port: Number(port) };
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** @throws ConfigError ERR_CONFIG_ADDRESS unless it is `udp://host:port`, or the same without `udp://`. */
+export function parseTriggerAddress(text: string): TriggerAddress {
+  const [, scheme, rest = text] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? [];
+  if (scheme !== undefined && scheme !== 'udp') throw expected('udp://host:port', text);
+  return { transport: 'udp', ...parseEndpoint(rest) };
+}
+
+/** `udp://host:port`. */
+export function formatTriggerAddress(address: TriggerAddress): string {
+  return `${address.transport}://${formatEndpoint(address)}`;
+}
+
+/** True for 127.0.0.0/8, ::1 and `localhost`, which RFC 6761 6.3 keeps on this machine. */
+export function isLoopback(host: string): boolean {
+  const octets = ipOctets(host);
+  return host === 'localhost' || host === '::1' || (octets?.length === 4 && octets[0] === 127);
+}
+
+/** The error for a text that is no address. */
+export function expected(rule: string, text: string): ConfigError {
+  return new ConfigError('ERR_CONFIG_ADDRESS', `expected ${rule}, not ${JSON.stringify(text)}`);
+}
+
+function canonicalHost(v6: string | undefined, name = ''): string | undefined {
+  const octets = ipOctets(v6 ?? name);
+  if (octets !== undefined) {
+    return (v6 === undefined) === (octets.length === 4) ? ipText(octets) : undefined;
+  }
+  if (v6 !== undefined || isNumericName(name)) return undefined;
+  try {
+    return parseFqdn(name);
+  } catch {
+    return undefined;
+  }
+}

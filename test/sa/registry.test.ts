@@ -1,0 +1,173 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { SaError } from '../../src/errors.ts';
+import { bTidOf, parseFqdn, parseImpi, pskIdentityOf, pTidOf } from '../../src/ids.ts';
+import { announce, type Announced, type Closed } from '../../src/sa/association.ts';
+import { SaRegistry } from '../../src/sa/registry.ts';
+import { manualClock, type ManualClock } from '../support/manual-clock.ts';
+
+const impi = parseImpi('001010000000001@ims.mnc001.mcc001.3gppnetwork.org');
+const nafFqdn = parseFqdn('naf.example.org');
+const bsfFqdn = parseFqdn('bsf.example.org');
+
+function makeSa(clock: ManualClock, number: number, lifetimeMs = 60_000): Announced {
+  return announce(
+    {
+      bTid: bTidOf(new Uint8Array(16).fill(number), bsfFqdn),
+      pTid: pTidOf(new Uint8Array(12).fill(number)),
+      impi,
+      nafFqdn,
+      binding: { version: '1.3' },
+      expiresAt: clock.now() + lifetimeMs,
+    },
+    new Uint8Array(32).fill(number + 1),
+  );
+}
+
+function makeRegistry() {
+  const clock = manualClock();
+  const closed: Closed[] = [];
+  const registry = new SaRegistry({ clock, onClosed: (sa) => closed.push(sa) });
+  return { clock, closed, registry };
+}
+
+test('an association ends by itself when its time is over, and its key is wiped', (t) => {
+  const { clock, closed, registry } = makeRegistry();
+  const sa = registry.add(makeSa(clock, 7));
+  clock.advance(59_999);
+  t.is(registry.find(pskIdentityOf(sa.bTid)), sa);
+  t.true(sa.key.every((octet) => octet === 8));
+  clock.advance(1);
+  t.is(registry.find(pskIdentityOf(sa.bTid)), undefined);
+  t.is(registry.current(sa.bTid), undefined);
+  t.deepEqual(registry.of(impi), []);
+  t.is(registry.size, 0);
+  t.true(sa.key.every((octet) => octet === 0));
+  t.like(closed, [{ state: 'closed', reason: 'expired', bTid: sa.bTid }]);
+  t.false(Object.hasOwn(closed[0] ?? {}, 'key'));
+});
+
+test('a jump of the wall clock neither shortens nor lengthens a life that has begun', (t) => {
+  const { clock, registry } = makeRegistry();
+  const sa = registry.add(makeSa(clock, 1));
+  clock.jump(3_600_000);
+  clock.advance(59_999);
+  t.is(registry.current(sa.bTid), sa);
+  clock.jump(-7_200_000);
+  clock.advance(1);
+  t.is(registry.current(sa.bTid), undefined);
+});
+
+test('it is found by B-TID and by P-TID, letter for letter, and by nothing else', (t) => {
+  const { clock, registry } = makeRegistry();
+  const sa = registry.add(makeSa(clock, 1));
+  const identity = pskIdentityOf(sa.bTid);
+  t.is(registry.find(identity), sa);
+  t.is(registry.find(pskIdentityOf(sa.pTid)), sa);
+  for (const other of [
+    sa.bTid,
+    sa.pTid,
+    '',
+    identity.toLowerCase(),
+    identity.toUpperCase(),
+    `${identity} `,
+    `${identity}\0`,
+    identity.slice(0, -1),
+    identity.replace(';', ';;'),
+    `3gpp-bootstrapping;${sa.bTid}`,
+    '__proto__',
+    'constructor',
+  ]) {
+    t.is(registry.find(other), undefined, JSON.stringify(other));
+  }
+});
+
+test('neither a B-TID nor a P-TID is taken twice, and the first stays as it was', (t) => {
+  const { clock, registry } = makeRegistry();
+  const first = registry.add(makeSa(clock, 1));
+  const twins = [makeSa(clock, 1), { ...makeSa(clock, 2), pTid: first.pTid }];
+  for (const twin of twins) {
+    t.throws(() => registry.add(twin), { instanceOf: SaError, code: 'ERR_SA_CONFLICT' });
+  }
+  t.is(registry.size, 1);
+  t.is(registry.find(pskIdentityOf(first.pTid)), first);
+  t.is(registry.current(makeSa(clock, 2).bTid), undefined);
+});
+
+test('a key that is over already is refused, and no timer is left', (t) => {
+  const { clock, registry } = makeRegistry();
+  t.throws(() => registry.add(makeSa(clock, 1, 0)), { instanceOf: SaError, code: 'ERR_SA_EXPIRED' });
+  t.is(clock.pending, 0);
+});
+
+test('a key has 32 octets', (t) => {
+  const { clock } = makeRegistry();
+  const { key, ...terms } = makeSa(clock, 1);
+  t.throws(() => announce(terms, key.subarray(1)), { instanceOf: RangeError, message: /32 octets/ });
+});
+
+test('parking keeps the key; establishing what is over is an error', (t) => {
+  const { clock, registry } = makeRegistry();
+  const { bTid } = registry.add(makeSa(clock, 1));
+  t.is(registry.establish(bTid).state, 'established');
+  registry.park(bTid, 'lost');
+  t.like(registry.current(bTid), { state: 'parked' });
+  t.true(registry.current(bTid)?.key.every((octet) => octet === 2));
+  registry.close(bTid, 'revoked');
+  registry.park(bTid, 'lost');
+  registry.close(bTid, 'expired');
+  t.is(registry.current(bTid), undefined);
+  t.throws(() => registry.establish(bTid), { instanceOf: SaError, code: 'ERR_SA_UNKNOWN' });
+});
+
+test('closeAll wipes every key, tells each once and leaves no timer', (t) => {
+  const { clock, closed, registry } = makeRegistry();
+  const sas = [1, 2, 3].map((number) => registry.add(makeSa(clock, number)));
+  registry.closeAll('revoked');
+  t.deepEqual(
+    closed.map(({ bTid, reason }) => [bTid, reason]),
+    sas.map(({ bTid }) => [bTid, 'revoked']),
+  );
+  t.true(sas.every(({ key }) => key.every((octet) => octet === 0)));
+  t.is(clock.pending, 0);
+});
+
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant('add'), number: fc.nat(5), life: fc.integer({ min: 1, max: 50 }) }),
+    fc.record({ do: fc.constantFrom('establish', 'park', 'close'), number: fc.nat(5) }),
+    fc.record({ do: fc.constant('advance'), number: fc.nat(30) }),
+  ),
+  { maxLength: 40 },
+);
+
+test('whatever happens, what is closed is never found again and what is live always is', (t) => {
+  fc.assert(
+    fc.property(steps, (script) => {
+      const { clock, closed, registry } = makeRegistry();
+      const live = new Map<string, Announced>();
+      for (const step of script) {
+        const sa = makeSa(clock, step.number, 'life' in step ? step.life : 1);
+        if (step.do === 'add' && !live.has(sa.bTid)) live.set(sa.bTid, registry.add(sa));
+        else if (step.do === 'establish' && live.has(sa.bTid)) registry.establish(sa.bTid);
+        else if (step.do === 'park') registry.park(sa.bTid, 'lost');
+        else if (step.do === 'close') registry.close(sa.bTid, 'revoked');
+        else if (step.do === 'advance') clock.advance(step.number);
+        for (const { bTid, pTid } of closed.splice(0)) {
+          live.delete(bTid);
+          t.is(registry.find(pskIdentityOf(pTid)), undefined);
+        }
+        t.deepEqual(
+          registry.of(impi).map(({ bTid }) => bTid),
+          [...live.values()].map(({ bTid }) => bTid),
+        );
+        for (const { bTid, pTid, expiresAt } of live.values()) {
+          t.true(expiresAt > clock.now());
+          t.is(registry.find(pskIdentityOf(bTid)), registry.find(pskIdentityOf(pTid)));
+          t.is(registry.find(pskIdentityOf(bTid))?.bTid, bTid);
+        }
+        t.is(clock.pending, live.size);
+      }
+    }),
+  );
+});
