@@ -1,7 +1,7 @@
 /** Addresses as people write them: `host:port`, `[IPv6]:port`, `udp://host:port`. */
 import { ConfigError } from '../errors.ts';
 import { parseFqdn } from '../ids.ts';
-import { ipOctets, ipText, isNumericName } from '../lib/ip.ts';
+import { ipOctets, ipText, isNumericName, mappedIpv4 } from '../lib/ip.ts';
 
 /** One end of a connection. */
 export interface Endpoint {
@@ -44,7 +44,8 @@ export function formatTriggerAddress(address: TriggerAddress): string {
 /** True for 127.0.0.0/8, ::1 and `localhost`, which RFC 6761 6.3 keeps on this machine. */
 export function isLoopback(host: string): boolean {
   const octets = ipOctets(host);
-  return host === 'localhost' || host === '::1' || (octets?.length === 4 && octets[0] === 127);
+  const v4 = octets && (mappedIpv4(octets) ?? octets);
+  return host === 'localhost' || host === '::1' || (v4?.length === 4 && v4[0] === 127);
 }
 
 /** The error for a text that is no address. */

@@ -14,6 +14,7 @@ import {
   uintOption,
   unrecognisedCritical,
   type CoapMessage,
+  type CoapOption,
 } from './coap.ts';
 
 /** RFC 8030 5.3, least urgent first; on the wire `u=0` to `u=3`. */
@@ -59,6 +60,14 @@ const KNOWN = new Set<number>([
 
 const PATH_PUSH = stringOption(OPTION.URI_PATH, 'push');
 const PATH_REGISTRATION = stringOption(OPTION.URI_PATH, '.push');
+/** Made once: a push is encoded many thousand times a second. */
+const URGENCY_QUERIES = {
+  'very-low': queryOption('u', 0),
+  low: queryOption('u', 1),
+  normal: queryOption('u', 2),
+  high: queryOption('u', 3),
+} satisfies Record<Urgency, CoapOption>;
+
 /** `PUT /push/<id>?u=<urgency>&ttl=<s>&seq=<n>`. */
 export function pushRequest(push: PushMessage): CoapBody {
   return {
@@ -67,7 +76,7 @@ export function pushRequest(push: PushMessage): CoapBody {
       PATH_PUSH,
       stringOption(OPTION.URI_PATH, push.id),
       uintOption(OPTION.CONTENT_FORMAT, push.contentFormat),
-      queryOption('u', URGENCIES.indexOf(push.urgency)),
+      URGENCY_QUERIES[push.urgency],
       queryOption('ttl', push.ttlSeconds),
       queryOption('seq', push.seq),
     ],

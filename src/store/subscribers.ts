@@ -124,11 +124,13 @@ const simMembers = z.strictObject({
     .string({ error: TRIGGER_RULE })
     .transform((text, context) => {
       try {
-        return parseTriggerAddress(text);
+        const address = parseTriggerAddress(text);
+        if (address.port > 0) return address;
       } catch {
-        context.addIssue({ code: 'custom', message: TRIGGER_RULE });
-        return z.NEVER;
+        // The issue below says what is expected; the error here would say it again.
       }
+      context.addIssue({ code: 'custom', message: TRIGGER_RULE });
+      return z.NEVER;
     })
     .optional(),
 });

@@ -162,7 +162,6 @@ const wrong: [string, unknown, string][] = [
     'subscribers[1].imsi: an earlier subscriber has this IMSI',
   ],
   ...[
-    '127.0.0.1:2948',
     'tcp://127.0.0.1:2948',
     'udp://127.0.0.1',
     'udp://127.0.0.1:0',
