@@ -2,7 +2,7 @@
  * Acknowledged pushes over one open layer to one UE: NAF CPU and rate at several windows, beside a
  * naive loop over the same framing and the same TLS, in the same run.
  *
- *   node --import=ts-blank-space/register bench/push.ts [--pushes N] [--rounds N]
+ *   node --import=ts-blank-space/register bench/push.ts [--pushes N] [--rounds N] [--windows N,N]
  */
 import { parseArgs } from 'node:util';
 import { cpuSince, machine, number, openBench, spread, type Bench } from './_run.ts';
@@ -12,12 +12,13 @@ const { values } = parseArgs({
   options: {
     pushes: { type: 'string', default: '50000' },
     rounds: { type: 'string', default: '7' },
+    windows: { type: 'string', default: '1,32,1024' },
   },
 });
 const pushes = Number(values.pushes);
 const rounds = Number(values.rounds);
 const payload = Buffer.alloc(100, 'x');
-const windows = [1, 32, 1024];
+const windows = values.windows.split(',').map(Number);
 
 interface Round {
   readonly nafCpuUs: number;
@@ -66,7 +67,7 @@ const systems: Record<string, (acked: () => void) => void> = {
       acked();
     });
   },
-  'floor': naive.push,
+  floor: naive.push,
 };
 
 const results = new Map<string, Round[]>();

@@ -125,8 +125,8 @@ export interface TriggerSender {
 export interface HandledRecord {
   /** `<NAF FQDN>/<push id>`. */
   readonly key: string;
-  /** SHA-256 of Content-Format and payload, 32 octets. */
-  readonly digest: Uint8Array;
+  /** SHA-256 of the payload, base64url: 43 characters. Text, because a million of them are kept. */
+  readonly digest: string;
   /** `started` without a later record means that a crash cut the handler off. */
   readonly state: 'started' | 'done' | 'refused' | 'forgotten';
   /** Epoch ms until which the id must be remembered. */

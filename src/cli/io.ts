@@ -23,9 +23,13 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** One JSON object on a line of its own. */
+/** One JSON object on a line of its own; C1 control characters, which a terminal may obey, as escapes. */
 export function writeJson(stream: Writable, value: object): void {
-  stream.write(`${JSON.stringify(value)}\n`);
+  const json = JSON.stringify(value).replace(
+    /[\u007f-\u009f]/g,
+    (control) => `\\u00${control.charCodeAt(0).toString(16)}`,
+  );
+  stream.write(`${json}\n`);
 }
 
 /** Text that came from elsewhere, safe for a terminal: control characters are shown, not obeyed. */

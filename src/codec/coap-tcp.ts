@@ -1,8 +1,8 @@
 /** Writing CoAP messages for a byte stream: the framing of CoAP over TCP and TLS (RFC 8323 3.2). */
-import type { CoapMessage } from './coap.ts';
+import type { OutgoingMessage } from './coap.ts';
 
 /** Octets that `encodeInto` writes for this message. */
-export function encodedLength(message: CoapMessage): number {
+export function encodedLength(message: OutgoingMessage): number {
   const body = bodyLength(message);
   return 2 + extensionOctets(body) + message.token.length + body;
 }
@@ -10,9 +10,9 @@ export function encodedLength(message: CoapMessage): number {
 /**
  * Writes the message into `buffer` and returns the offset after its last octet.
  * @throws RangeError when the buffer is too short, the token is longer than 8 octets, the code is not
- * one octet, or the options are not in ascending order (`sortOptions` does that).
+ * one octet, a text value is not ASCII, or the options are not in ascending order (`sortOptions` does that).
  */
-export function encodeInto(message: CoapMessage, buffer: Uint8Array, offset: number): number {
+export function encodeInto(message: OutgoingMessage, buffer: Uint8Array, offset: number): number {
   const { code, token, options, payload } = message;
   const body = bodyLength(message);
   const end = offset + 2 + extensionOctets(body) + token.length + body;
@@ -33,7 +33,7 @@ export function encodeInto(message: CoapMessage, buffer: Uint8Array, offset: num
     buffer[at] = (nibble(delta) << 4) | nibble(value.length);
     at = putExtension(buffer, at + 1, delta);
     at = putExtension(buffer, at, value.length);
-    at = putOctets(buffer, at, value);
+    at = typeof value === 'string' ? putText(buffer, at, value) : putOctets(buffer, at, value);
     previous = number;
   }
   if (payload.length > 0) {
@@ -44,14 +44,14 @@ export function encodeInto(message: CoapMessage, buffer: Uint8Array, offset: num
 }
 
 /** The message in a buffer of its own. @throws RangeError as `encodeInto` does. */
-export function encodeMessage(message: CoapMessage): Uint8Array {
+export function encodeMessage(message: OutgoingMessage): Uint8Array {
   const out = new Uint8Array(encodedLength(message));
   encodeInto(message, out, 0);
   return out;
 }
 
 /** What the frame's length field counts: options, marker, payload. */
-function bodyLength({ options, payload }: CoapMessage): number {
+function bodyLength({ options, payload }: OutgoingMessage): number {
   let length = payload.length === 0 ? 0 : 1 + payload.length;
   let previous = 0;
   for (const { number, value } of options) {
@@ -97,6 +97,15 @@ function putExtension(buffer: Uint8Array, at: number, value: number): number {
   buffer[at] = (value - 269) >>> 8;
   buffer[at + 1] = value - 269;
   return at + 2;
+}
+
+function putText(buffer: Uint8Array, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    const character = text.charCodeAt(i);
+    if (character > 0x7f) throw new RangeError('text that is not ASCII: use stringOption');
+    buffer[at + i] = character;
+  }
+  return at + text.length;
 }
 
 /** Short values octet by octet: a call of `set` costs more than they do. */

@@ -8,6 +8,12 @@ export interface CoapOption {
   readonly value: Uint8Array;
 }
 
+/** An option to be sent: ASCII text may stay text, which is encoded without a copy. */
+export interface OutgoingOption {
+  readonly number: number;
+  readonly value: Uint8Array | string;
+}
+
 export interface CoapMessage {
   /** Class in the upper 3 bits, detail in the lower 5: 0x41 is 2.01. */
   readonly code: number;
@@ -17,6 +23,11 @@ export interface CoapMessage {
   readonly options: readonly CoapOption[];
   readonly payload: Uint8Array;
 }
+
+/** A message to be sent. */
+export type OutgoingMessage = Omit<CoapMessage, 'options'> & {
+  readonly options: readonly OutgoingOption[];
+};
 
 /** What every message without options shares. */
 export const NO_OPTIONS: readonly CoapOption[] = Object.freeze([]);

@@ -4,17 +4,21 @@ import { parsePushId, type PushId } from '../ids.ts';
 import { EMPTY, utf8Bytes, utf8Text } from '../lib/bytes.ts';
 import {
   CODE,
+  findOption,
   findQuery,
   findUint,
+  isCritical,
   NO_OPTIONS,
   OPTION,
   pathSegments,
   queryOption,
   stringOption,
+  stringValue,
   uintOption,
-  unrecognisedCritical,
+  uintValue,
   type CoapMessage,
   type CoapOption,
+  type OutgoingMessage,
 } from './coap.ts';
 
 /** RFC 8030 5.3, least urgent first; on the wire `u=0` to `u=3`. */
@@ -44,19 +48,14 @@ export type PushAnswer =
   | { readonly kind: 'not-now'; readonly afterMs: number };
 
 /** A message without its token: the channel gives that. */
-export type CoapBody = Omit<CoapMessage, 'token'>;
+export type CoapBody = Omit<OutgoingMessage, 'token'>;
 
 const INTERRUPTED = utf8Bytes('interrupted');
 /** RFC 7252 5.10.5. */
 const DEFAULT_MAX_AGE_SECONDS = 60;
 const RETRY_MS = 1_000;
-/** Critical options that a push may have; Uri-Host and Uri-Port are what a client adds by itself. */
-const KNOWN = new Set<number>([
-  OPTION.URI_PATH,
-  OPTION.URI_QUERY,
-  OPTION.URI_HOST,
-  OPTION.URI_PORT,
-]);
+/** Critical options that a client adds by itself, and that say nothing here. */
+const TOLERATED: ReadonlySet<number> = new Set([OPTION.URI_HOST, OPTION.URI_PORT]);
 
 const PATH_PUSH = stringOption(OPTION.URI_PATH, 'push');
 const PATH_REGISTRATION = stringOption(OPTION.URI_PATH, '.push');
@@ -67,55 +66,66 @@ const URGENCY_QUERIES = {
   normal: queryOption('u', 2),
   high: queryOption('u', 3),
 } satisfies Record<Urgency, CoapOption>;
+const OCTET_STREAM_OPTION = uintOption(OPTION.CONTENT_FORMAT, OCTET_STREAM);
 
-/** `PUT /push/<id>?u=<urgency>&ttl=<s>&seq=<n>`. */
-export function pushRequest(push: PushMessage): CoapBody {
+/** `PUT /push/<id>?u=<urgency>&ttl=<s>&seq=<n>`; `ttlSeconds` is what is left of the push's own. */
+export function pushRequest(push: PushMessage, ttlSeconds: number): CoapBody {
+  const { id, urgency, seq, contentFormat, payload } = push;
   return {
     code: CODE.PUT,
     options: [
       PATH_PUSH,
-      stringOption(OPTION.URI_PATH, push.id),
-      uintOption(OPTION.CONTENT_FORMAT, push.contentFormat),
-      URGENCY_QUERIES[push.urgency],
-      queryOption('ttl', push.ttlSeconds),
-      queryOption('seq', push.seq),
+      { number: OPTION.URI_PATH, value: id },
+      contentFormat === OCTET_STREAM
+        ? OCTET_STREAM_OPTION
+        : uintOption(OPTION.CONTENT_FORMAT, contentFormat),
+      URGENCY_QUERIES[urgency],
+      { number: OPTION.URI_QUERY, value: `ttl=${ttlSeconds}` },
+      { number: OPTION.URI_QUERY, value: `seq=${seq}` },
     ],
-    payload: push.payload,
+    payload,
   };
 }
 
 /** True for a `PUT` below `/push`. */
-export function isPush(message: CoapMessage): boolean {
-  return message.code === CODE.PUT && pathSegments(message.options)[0] === 'push';
+export function isPush({ code, options }: CoapMessage): boolean {
+  const first = code === CODE.PUT ? findOption(options, OPTION.URI_PATH) : undefined;
+  return first !== undefined && stringValue(first) === 'push';
 }
 
-/** @throws CodecError ERR_COAP_MALFORMED, ERR_ID_MALFORMED. */
-export function parsePushRequest(message: CoapMessage): PushMessage {
-  if (unrecognisedCritical(message.options, KNOWN) !== undefined) {
-    malformed('a critical option that is unknown here');
+/** Reads a `PUT` below `/push`, in one pass. @throws CodecError ERR_COAP_MALFORMED, ERR_ID_MALFORMED. */
+export function parsePushRequest({ options, payload }: CoapMessage): PushMessage {
+  let segments = 0;
+  let id = '';
+  let contentFormat = OCTET_STREAM;
+  const query = { u: URGENCIES.indexOf('normal'), ttl: 0, seq: 0 };
+  for (const option of options) {
+    if (option.number === OPTION.URI_PATH) {
+      segments += 1;
+      if (segments === 2) id = stringValue(option);
+    } else if (option.number === OPTION.URI_QUERY) {
+      readQuery(stringValue(option), query);
+    } else if (option.number === OPTION.CONTENT_FORMAT) {
+      contentFormat = uintValue(option);
+    } else if (isCritical(option.number) && !TOLERATED.has(option.number)) {
+      malformed('a critical option that is unknown here');
+    }
   }
-  const { options, payload } = message;
-  const [, id = '', ...more] = pathSegments(options);
-  if (more.length > 0) malformed('more than an id below /push');
-  const contentFormat = findUint(options, OPTION.CONTENT_FORMAT) ?? OCTET_STREAM;
-  if (contentFormat > 0xffff) malformed('a Content-Format of more than 16 bits');
-  const urgency = URGENCIES[wholeNumber(message, 'u', URGENCIES.indexOf('normal'))];
+  const urgency = URGENCIES[query.u];
+  if (segments > 2) malformed('more than an id below /push');
   if (urgency === undefined) malformed('u= outside 0 to 3');
-  return {
-    id: parsePushId(id),
-    urgency,
-    ttlSeconds: wholeNumber(message, 'ttl', 0),
-    seq: wholeNumber(message, 'seq', 0),
-    contentFormat,
-    payload,
-  };
+  if (contentFormat > 0xffff) malformed('a Content-Format of more than 16 bits');
+  const { ttl: ttlSeconds, seq } = query;
+  return { id: parsePushId(id), urgency, ttlSeconds, seq, contentFormat, payload };
 }
+
+const CREATED = bare(CODE.CREATED);
 
 /** The answer table of docs/wire.md, from the UE's side. */
 export function pushAnswer(answer: PushAnswer): CoapBody {
   switch (answer.kind) {
     case 'handled':
-      return bare(CODE.CREATED);
+      return CREATED;
     case 'handled-before':
       return bare(CODE.CHANGED);
     case 'refused':
@@ -191,11 +201,14 @@ function isRegistrationPath(message: CoapMessage): boolean {
   return path.length === 1 && path[0] === '.push';
 }
 
-function wholeNumber(message: CoapMessage, name: string, otherwise: number): number {
-  const text = findQuery(message.options, name);
-  if (text === undefined) return otherwise;
-  if (!/^\d{1,15}$/.test(text)) malformed(`${name}= is no whole number`);
-  return Number(text);
+/** `key=<whole number>` for the keys that are in `query`; other keys are for others. */
+function readQuery(text: string, query: { u: number; ttl: number; seq: number }): void {
+  const split = text.indexOf('=');
+  const key = text.slice(0, split);
+  if (key !== 'u' && key !== 'ttl' && key !== 'seq') return;
+  const value = text.slice(split + 1);
+  if (!/^\d{1,15}$/.test(value)) malformed(`${key}= is no whole number`);
+  query[key] = Number(value);
 }
 
 function malformed(what: string): never {

@@ -84,6 +84,11 @@ export function publish<N extends EventName>(name: N, message: EventTable[N]): v
   if (found?.hasSubscribers) found.publish(message);
 }
 
+/** True when somebody listens: for an event so frequent that making its message is worth avoiding. */
+export function isWatched(name: EventName): boolean {
+  return channels.get(name)?.hasSubscribers === true;
+}
+
 /** Calls `listener` for every event of that name, in this process, until the returned function is called. */
 export function subscribe<N extends EventName>(
   name: N,

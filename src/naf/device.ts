@@ -86,7 +86,7 @@ export class Device {
       );
     }
     this.#outbox.add(entry);
-    this.pump();
+    this.pump(entry.acceptedAt);
     if (this.#outbox.queued > 0) this.#expireAt(entry.deadline);
   }
 
@@ -97,8 +97,8 @@ export class Device {
     }
   }
 
-  /** Sends as much as may go out now; without a layer, looks for one. */
-  pump(): void {
+  /** Sends as much as may go out at `now` (monotonic ms); without a layer, looks for one. */
+  pump(now = this.#clock.monotonic()): void {
     if (this.#stopped) return;
     const layer = this.#layer;
     if (layer === undefined) {
@@ -106,14 +106,14 @@ export class Device {
       return;
     }
     while (layer.writable) {
-      const now = this.#clock.monotonic();
       const entry = this.#outbox.take(now);
       if (entry === undefined) break;
       layer.send(entry, now);
     }
-    if (this.#outbox.queued > 0 && !layer.writable && !layer.releasing)
-      this.#pumpWhenWritable(layer);
-    this.#pumpWhenReleased();
+    if (this.#outbox.queued > 0) {
+      if (!layer.writable && !layer.releasing) this.#pumpWhenWritable(layer);
+      this.#pumpWhenReleased();
+    }
     this.#tellRoom();
   }
 

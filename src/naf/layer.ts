@@ -117,7 +117,7 @@ export class Layer {
   send(entry: Entry, now: number): void {
     const ttlSeconds = Math.max(0, Math.ceil((entry.deadline - now) / 1_000));
     try {
-      this.#channel.request(pushRequest({ ...entry.push, ttlSeconds }), (outcome) => {
+      this.#channel.request(pushRequest(entry.push, ttlSeconds), (outcome) => {
         if (outcome instanceof GbaError || !this.#inFlight.delete(entry)) return;
         this.#options.onAnswer(entry, answerIn(outcome));
         if (this.#inFlight.size === 0) this.#whenSettled?.();

@@ -20,8 +20,8 @@ export interface Receipt {
   readonly detail?: string;
   /** The error behind it, when it never reached the UE. */
   readonly code?: GbaErrorCode;
-  /** Absent when it never went out. */
-  readonly via?: Via;
+  /** Undefined when it never went out. */
+  readonly via: Via | undefined;
   /** How often it went out. */
   readonly attempts: number;
   readonly ms: StageTimes & { readonly total: number; readonly push: number };
@@ -114,7 +114,7 @@ export class Outbox {
     switch (answer.kind) {
       case 'handled':
       case 'handled-before':
-        entry.settle(this.#receipt(entry, now, { state: 'acked' }));
+        entry.settle(this.#receipt(entry, now, 'acked'));
         return;
       case 'interrupted':
         this.#die(entry, now, 'interrupted', 'a crash of the UE cut its handler off');
@@ -156,15 +156,9 @@ export class Outbox {
 
   /** Ends everything that waits; `error` says why. */
   dropAll(now: number, error: GbaError): void {
-    const outcome = {
-      state: 'dead',
-      reason: 'dropped',
-      detail: error.message,
-      code: error.code,
-    } as const;
     for (const lane of this.#lanes.values()) {
       for (let entry = this.#shift(lane); entry !== undefined; entry = this.#shift(lane)) {
-        entry.settle(this.#receipt(entry, now, outcome));
+        this.#die(entry, now, 'dropped', error.message, error.code);
       }
     }
   }
@@ -181,25 +175,25 @@ export class Outbox {
     return entry;
   }
 
-  #die(entry: Entry, now: number, reason: DeadReason, detail: string): void {
-    entry.settle(this.#receipt(entry, now, { state: 'dead', reason, detail }));
+  #die(entry: Entry, now: number, reason: DeadReason, detail: string, code?: GbaErrorCode): void {
+    const why = { reason, detail, ...(code && { code }) };
+    entry.settle({ ...this.#receipt(entry, now, 'dead'), ...why });
   }
 
-  #receipt(
-    entry: Entry,
-    now: number,
-    outcome: Pick<Receipt, 'state' | 'reason' | 'detail' | 'code'>,
-  ): Receipt {
+  #receipt(entry: Entry, now: number, state: Receipt['state']): Receipt {
+    const { push, via, attempts, acceptedAt, sentAt, stages } = entry;
     return {
-      id: entry.push.id,
+      id: push.id,
       ue: this.#ue,
-      ...outcome,
-      ...(entry.via === undefined ? {} : { via: entry.via }),
-      attempts: entry.attempts,
+      state,
+      via,
+      attempts,
       ms: {
-        total: now - entry.acceptedAt,
-        ...entry.stages,
-        push: entry.attempts === 0 ? 0 : now - entry.sentAt,
+        total: now - acceptedAt,
+        bsf: stages.bsf,
+        trigger: stages.trigger,
+        handshake: stages.handshake,
+        push: attempts === 0 ? 0 : now - sentAt,
       },
     };
   }

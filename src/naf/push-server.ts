@@ -9,7 +9,7 @@ import { OCTET_STREAM, type Urgency } from '../codec/push.ts';
 import { ChannelError } from '../errors.ts';
 import type { BTid, Fqdn, Impi } from '../ids.ts';
 import { sleep, systemClock, type Clock } from '../lib/clock.ts';
-import { publish } from '../lib/events.ts';
+import { isWatched, publish } from '../lib/events.ts';
 import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
 import { listenPsk, type PskServer } from '../net/psk-server.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
@@ -157,6 +157,7 @@ export class PushServer {
         stages: NO_STAGES,
         settle: (receipt) => {
           resolve(receipt);
+          if (!isWatched('gba:push:settled')) return;
           publish('gba:push:settled', { id, impi, state: receipt.state, via: receipt.via });
         },
       });
@@ -170,9 +171,10 @@ export class PushServer {
 
   /**
    * Makes an association without sending its trigger. At most 8 of one UE wait for it at a time: the
-   * oldest makes room. @throws BsfError, StoreError.
+   * oldest makes room. @throws BsfError, StoreError, ChannelError ERR_CHANNEL_CLOSED after `close`.
    */
   async announce(impi: Impi, signal?: AbortSignal): Promise<Announcement> {
+    if (this.#ended !== undefined) throw this.#ended;
     const announcement = await announceTo(impi, this.#announcer, signal);
     const waiting = this.#registry.of(impi).filter((sa) => sa.state === 'announced');
     for (const { bTid } of waiting.slice(0, -MAX_ANNOUNCED))

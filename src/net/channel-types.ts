@@ -1,6 +1,6 @@
 /** What a channel is given, and what it tells. */
 import type { Duplex } from 'node:stream';
-import type { CoapMessage, CoapOption } from '../codec/coap.ts';
+import type { CoapMessage, OutgoingOption } from '../codec/coap.ts';
 import type { ChannelError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ReleaseNotice } from './signalling.ts';
@@ -9,7 +9,7 @@ import type { ReleaseNotice } from './signalling.ts';
 export interface CoapContent {
   readonly code: number;
   /** In ascending order of their numbers. Default none. */
-  readonly options?: readonly CoapOption[];
+  readonly options?: readonly OutgoingOption[];
   /** Default empty. */
   readonly payload?: Uint8Array;
 }

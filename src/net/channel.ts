@@ -9,6 +9,7 @@ import {
   isResponse,
   isSignal,
   type CoapMessage,
+  type OutgoingMessage,
 } from '../codec/coap.ts';
 import { type ChannelError, CodecError, PushError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
@@ -263,7 +264,7 @@ export class Channel {
     this.#writer.add(signals.pong(token, custody));
   }
 
-  #send(message: CoapMessage): void {
+  #send(message: OutgoingMessage): void {
     const size = encodedLength(message);
     if (size > this.#sendLimit) {
       throw new PushError(
@@ -285,7 +286,7 @@ export class Channel {
   }
 
   /** Ends it on our side, after a last word and whatever was encoded before. */
-  #finish(end: ChannelEnd, farewell?: CoapMessage): void {
+  #finish(end: ChannelEnd, farewell?: OutgoingMessage): void {
     if (!this.#ended) {
       if (farewell) this.#writer.add(farewell);
       this.#ending.decide(end);

@@ -1,5 +1,12 @@
 /** The peer's requests: each one's answer, and who waits until all are answered (RFC 8323 5.4). */
-import { CODE, NO_OPTIONS, OPTION, findOption, type CoapMessage } from '../codec/coap.ts';
+import {
+  CODE,
+  NO_OPTIONS,
+  OPTION,
+  findOption,
+  type CoapMessage,
+  type OutgoingMessage,
+} from '../codec/coap.ts';
 import { CodecError } from '../errors.ts';
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
 import type { ChannelOptions, Respond } from './channel-types.ts';
@@ -14,7 +21,7 @@ interface Waiter {
 export interface IncomingOptions {
   readonly onRequest: ChannelOptions['onRequest'];
   /** Sends an answer; false when it is too late for any. */
-  readonly send: (answer: CoapMessage) => boolean;
+  readonly send: (answer: OutgoingMessage) => boolean;
   readonly onAnswered: () => void;
 }
 

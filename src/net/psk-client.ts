@@ -54,7 +54,8 @@ export async function dialPsk(options: DialPskOptions): Promise<SecuredSocket> {
     deadline.cancel();
   }
   const handshakeMs = clock.monotonic() - startedAt;
-  const { name: suite, version } = socket.getCipher();
+  const { name: suite } = socket.getCipher();
+  const version = socket.getProtocol() ?? '';
   publish('gba:tls:secured', { bTid: sa.bTid, version, suite, remote, ms: handshakeMs });
   return { socket, sa, handshakeMs, remote };
 }

@@ -183,7 +183,8 @@ export class PskServer {
     this.#fullHandshakes += 1;
     const { remote, startedAt } = handshake;
     const handshakeMs = this.#options.clock.monotonic() - startedAt;
-    const { name: suite, version } = socket.getCipher();
+    const { name: suite } = socket.getCipher();
+    const version = socket.getProtocol() ?? '';
     publish('gba:tls:secured', { bTid: proof.bTid, version, suite, remote, ms: handshakeMs });
     this.#options.onLayer({ socket, sa: proof, handshakeMs, remote });
   }

@@ -1,6 +1,6 @@
 /** Each message in a write, and so a TLS record, of its own: slower, but Wireshark 4.0 reads one per record. */
 import type { Writable } from 'node:stream';
-import type { CoapMessage } from '../codec/coap.ts';
+import type { OutgoingMessage } from '../codec/coap.ts';
 import { encodeMessage } from '../codec/coap-tcp.ts';
 
 /** A `WriteBatch` for a layer whose keys are logged: somebody wants to look at it. */
@@ -21,7 +21,7 @@ export class SingleWriter {
     return this.#queued;
   }
 
-  add(message: CoapMessage): void {
+  add(message: OutgoingMessage): void {
     const octets = encodeMessage(message);
     this.#queued += octets.length;
     this.#waiting.push(octets);

@@ -1,6 +1,6 @@
 /** Messages of one turn of the event loop leave in one write: a write costs as much as ten messages. */
 import type { Writable } from 'node:stream';
-import type { CoapMessage } from '../codec/coap.ts';
+import type { OutgoingMessage } from '../codec/coap.ts';
 import { encodedLength, encodeInto } from '../codec/coap-tcp.ts';
 import { EMPTY } from '../lib/bytes.ts';
 
@@ -10,6 +10,8 @@ export class WriteBatch {
   readonly #onWritten: () => void;
   #buffer: Uint8Array = EMPTY;
   #length = 0;
+  /** Octets of the batch before: the next one is likely to be as long. */
+  #lastLength = 0;
   #scheduled = false;
   /** Octets that were given to the socket and are not written yet. */
   #unwritten = 0;
@@ -26,7 +28,7 @@ export class WriteBatch {
   }
 
   /** Encodes now; writes at the end of the turn, or at once when a full batch is together. */
-  add(message: CoapMessage, length = encodedLength(message)): void {
+  add(message: OutgoingMessage, length = encodedLength(message)): void {
     const end = this.#length + length;
     if (end > this.#buffer.length) this.#grow(end);
     encodeInto(message, this.#buffer, this.#length);
@@ -45,6 +47,7 @@ export class WriteBatch {
     const batch = this.#buffer.subarray(0, length);
     this.#buffer = EMPTY;
     this.#length = 0;
+    this.#lastLength = length;
     if (!this.#socket.writable) return;
     this.#unwritten += length;
     this.#socket.write(batch, () => {
@@ -59,7 +62,8 @@ export class WriteBatch {
   };
 
   #grow(needed: number): void {
-    const grown = Buffer.allocUnsafe(Math.max(FIRST_BATCH, 2 * this.#buffer.length, needed));
+    const likely = this.#length === 0 ? this.#lastLength : 2 * this.#buffer.length;
+    const grown = Buffer.allocUnsafe(Math.max(FIRST_BATCH, likely, needed));
     grown.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = grown;
   }

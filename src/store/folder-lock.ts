@@ -13,6 +13,18 @@ export function lockFolder(folder: string): () => void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(mine, nameOf(process.pid), { mode: 0o600 });
+    take(file, mine, folder);
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    throw unavailable(`cannot use the state folder ${folder}: ${reasonOf(error)}`, error);
+  }
+  return () => {
+    if (read(file) === nameOf(process.pid)) rmSync(file, { force: true });
+  };
+}
+
+function take(file: string, mine: string, folder: string): void {
+  try {
     while (!tryLink(mine, file)) {
       const holder = read(file);
       if (holder !== undefined && isAlive(holder)) {
@@ -23,15 +35,9 @@ export function lockFolder(folder: string): () => void {
       }
       if (holder !== undefined) remove(file, holder);
     }
-  } catch (error) {
-    if (error instanceof StoreError) throw error;
-    throw unavailable(`cannot use the state folder ${folder}: ${reasonOf(error)}`, error);
   } finally {
     rmSync(mine, { force: true });
   }
-  return () => {
-    if (read(file) === nameOf(process.pid)) rmSync(file, { force: true });
-  };
 }
 
 /** The lock appears with its text in it, or not at all. */

@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { reasonOf, StoreError } from '../errors.ts';
-import { view } from '../lib/bytes.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
 
 const LETTERS = { started: 'S', done: 'D', refused: 'R', forgotten: 'F' } as const;
@@ -39,10 +38,13 @@ export function openHandledLog(file: string): HandledLog {
   return {
     recovered,
     append(...records) {
-      const lines = Buffer.from(records.map(formatRecord).join(''));
+      // ASCII: as many octets as characters.
+      let lines = '';
+      for (const record of records) lines += formatRecord(record);
       attempt(file, () => {
         try {
-          if (writeSync(descriptor, lines) < lines.length) throw new Error('the disk is full');
+          if (writeSync(descriptor, lines, null, 'latin1') < lines.length)
+            throw new Error('the disk is full');
           size += lines.length;
         } catch (error) {
           // Half a line in the middle would make the file unreadable.
@@ -80,7 +82,7 @@ export function openMemoryHandledLog(): HandledLog {
 }
 
 function formatRecord({ key, digest, state, until }: HandledRecord): string {
-  return `${LETTERS[state]} ${until} ${view(digest).toString('base64url')} ${key}\n`;
+  return `${LETTERS[state]} ${until} ${digest} ${key}\n`;
 }
 
 /** The records of all whole lines, and how many octets those lines have. */
@@ -106,7 +108,7 @@ function readRecords(file: string): { recovered: HandledRecord[]; octets: number
     }
     return {
       key,
-      digest: Uint8Array.from(Buffer.from(digest, 'base64url')),
+      digest,
       state,
       until: Number(until),
     };

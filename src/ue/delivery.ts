@@ -1,9 +1,8 @@
 /** Runs the handler: one push at a time per urgency, in order, each id at most once, every one answered. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { reasonOf } from '../errors.ts';
 import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
 import type { BTid, Fqdn } from '../ids.ts';
-import { uintBytes } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { HandledSet } from './handled-set.ts';
@@ -43,7 +42,7 @@ export interface DeliveryOptions {
 interface Waiting {
   readonly push: Push;
   readonly key: string;
-  readonly digest: Uint8Array;
+  readonly digest: string;
   readonly answer: (answer: PushAnswer) => void;
 }
 
@@ -92,7 +91,8 @@ export class Delivery {
     const waiting: Waiting = {
       push,
       key: `${push.nafFqdn}/${push.id}`,
-      digest: digestOf(push),
+      // What "the same push" means.
+      digest: hash('sha256', push.payload, 'base64url'),
       answer,
     };
     this.#waitingOctets += octets;
@@ -237,12 +237,4 @@ export class Delivery {
 /** What a push takes up while it waits, also one without payload. */
 function weightOf({ payload }: PushMessage): number {
   return payload.length + 512;
-}
-
-/** SHA-256 over Content-Format and payload: what "the same push" means. */
-function digestOf(push: PushMessage): Uint8Array {
-  return createHash('sha256')
-    .update(uintBytes(push.contentFormat, 2))
-    .update(push.payload)
-    .digest();
 }

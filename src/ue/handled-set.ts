@@ -1,5 +1,4 @@
 /** What the UE has handled: every id at most once, over rekeying, reconnection and restart. */
-import { equalSecret } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
 
@@ -54,18 +53,18 @@ export class HandledSet {
     return this.#entries.size;
   }
 
-  /** What to do with a push of this key (`<NAF FQDN>/<id>`) and content digest (32 octets). */
-  judge(key: string, digest: Uint8Array): Verdict {
+  /** What to do with a push of this key (`<NAF FQDN>/<id>`) and payload digest. */
+  judge(key: string, digest: string): Verdict {
     const entry = this.#entries.get(key);
     if (entry === undefined) {
       if (this.#entries.size >= this.#capacity) this.#sweep(this.#clock.now());
       return this.#entries.size < this.#capacity ? 'new' : 'full';
     }
-    return equalSecret(entry.digest, digest) ? entry.state : 'conflict';
+    return entry.digest === digest ? entry.state : 'conflict';
   }
 
   /** Before the handler runs: on disk when it returns, with all that `finish` left. @throws StoreError. */
-  start(key: string, digest: Uint8Array, ttlMs: number): void {
+  start(key: string, digest: string, ttlMs: number): void {
     const now = this.#clock.now();
     if (now >= this.#sweepAt) this.#sweep(now);
     const until = Math.min(Math.ceil(now + ttlMs + SLACK_MS), LATEST);

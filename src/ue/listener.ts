@@ -108,8 +108,7 @@ export class UeListener {
   /** Takes no more triggers and pushes, answers those at work, and closes. */
   async drain(): Promise<void> {
     this.#closed = true;
-    await this.#upa?.close();
-    await this.#delivery.stop();
+    await Promise.all([this.#upa?.close(), this.#delivery.stop()]);
     await Promise.all([...this.#sessions.values()].map((session) => session.drain()));
     await this.close();
   }

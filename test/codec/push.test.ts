@@ -1,9 +1,18 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { CodecError } from '../../src/errors.ts';
-import { CODE, NO_OPTIONS, OPTION, pathOptions, queryOption, uintOption } from '../../src/codec/coap.ts';
-import type { CoapMessage, CoapOption } from '../../src/codec/coap.ts';
-import { decodeOne } from '../support/coap.ts';
+import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
+import { encodeMessage } from '../../src/codec/coap-tcp.ts';
+import {
+  CODE,
+  NO_OPTIONS,
+  OPTION,
+  pathOptions,
+  queryOption,
+  sortOptions,
+  uintOption,
+  type CoapMessage,
+  type CoapOption,
+} from '../../src/codec/coap.ts';
 import {
   bare,
   FORGET,
@@ -20,5 +29,166 @@ import {
   type PushAnswer,
   type PushMessage,
 } from '../../src/codec/push.ts';
+import { CodecError } from '../../src/errors.ts';
 import { parsePushId } from '../../src/ids.ts';
 import { EMPTY, utf8Bytes } from '../../src/lib/bytes.ts';
+
+/** The message as the far end decodes it. */
+function overTheWire(body: CoapBody): CoapMessage {
+  const messages: CoapMessage[] = [];
+  const decoder = new CoapDecoder(1 << 20);
+  decoder.push(encodeMessage({ ...body, token: Uint8Array.of(7) }), (one) => messages.push(one));
+  const [message] = messages;
+  if (message === undefined || messages.length > 1) throw new Error('expected one message');
+  return message;
+}
+
+function put(...options: readonly CoapOption[]): CoapMessage {
+  return { code: CODE.PUT, token: EMPTY, options: sortOptions(options), payload: EMPTY };
+}
+
+const pushes: fc.Arbitrary<PushMessage> = fc.record({
+  id: fc.stringMatching(/^[A-Za-z0-9_-]{1,43}$/).map(parsePushId),
+  urgency: fc.constantFrom(...URGENCIES),
+  ttlSeconds: fc.nat(),
+  seq: fc.nat({ max: 999_999_999_999_999 }),
+  contentFormat: fc.nat({ max: 65_535 }),
+  payload: fc.uint8Array({ maxLength: 2_000 }),
+});
+
+test('a push survives the wire', (t) => {
+  fc.assert(
+    fc.property(pushes, (push) => {
+      const message = overTheWire(pushRequest(push, push.ttlSeconds));
+      t.true(isPush(message));
+      t.deepEqual(parsePushRequest(message), { ...push, payload: message.payload });
+      t.deepEqual(Buffer.from(message.payload), Buffer.from(push.payload));
+    }),
+  );
+});
+
+test('each answer has the code of the table, and is read as what was meant', (t) => {
+  const table: [PushAnswer, number][] = [
+    [{ kind: 'handled' }, CODE.CREATED],
+    [{ kind: 'handled-before' }, CODE.CHANGED],
+    [{ kind: 'refused' }, CODE.BAD_REQUEST],
+    [{ kind: 'conflict' }, CODE.CONFLICT],
+    [{ kind: 'interrupted' }, CODE.INTERNAL_SERVER_ERROR],
+    [{ kind: 'not-now', afterMs: 7_000 }, CODE.SERVICE_UNAVAILABLE],
+  ];
+  for (const [answer, code] of table) {
+    const message = overTheWire(pushAnswer(answer));
+    t.is(message.code, code);
+    t.deepEqual(parsePushAnswer(message), answer);
+  }
+});
+
+test('"not now" is never sooner than the handler asked for', (t) => {
+  fc.assert(
+    fc.property(fc.nat({ max: 10_000_000_000_000 }), (afterMs) => {
+      const answer = parsePushAnswer(overTheWire(pushAnswer({ kind: 'not-now', afterMs })));
+      if (answer.kind !== 'not-now') return t.fail();
+      t.true(answer.afterMs >= Math.min(afterMs, 0xffff_ffff * 1_000));
+    }),
+  );
+});
+
+test('answers that nobody here gives still have a meaning', (t) => {
+  const meaning = (code: number, ...options: CoapOption[]): PushAnswer =>
+    parsePushAnswer({ code, token: EMPTY, options, payload: EMPTY });
+  t.deepEqual(meaning(CODE.SERVICE_UNAVAILABLE), { kind: 'not-now', afterMs: 60_000 });
+  t.deepEqual(meaning(CODE.TOO_MANY_REQUESTS, uintOption(OPTION.MAX_AGE, 3)), {
+    kind: 'not-now',
+    afterMs: 3_000,
+  });
+  t.like(meaning(CODE.INTERNAL_SERVER_ERROR), { kind: 'not-now' });
+  t.like(meaning(CODE.GATEWAY_TIMEOUT), { kind: 'not-now' });
+  t.like(meaning(CODE.NOT_FOUND), { kind: 'refused' });
+  t.like(meaning(CODE.CONTENT), { kind: 'refused' });
+});
+
+test('a push that says little is normal, of no use later, and octets', (t) => {
+  t.deepEqual(parsePushRequest(put(...pathOptions('push', 'a'))), {
+    id: parsePushId('a'),
+    urgency: 'normal',
+    ttlSeconds: 0,
+    seq: 0,
+    contentFormat: 42,
+    payload: EMPTY,
+  });
+});
+
+test('a push that makes no sense is refused by a CodecError', (t) => {
+  const path = pathOptions('push', 'a');
+  const hostile: Record<string, CoapMessage> = {
+    'no id': put(...pathOptions('push')),
+    'an empty id': put(...pathOptions('push', '')),
+    'a path as id': put(...pathOptions('push', '../../etc/passwd')),
+    'an id with NUL': put(...pathOptions('push', 'a\0b')),
+    'a long id': put(...pathOptions('push', 'a'.repeat(44))),
+    'more than an id': put(...pathOptions('push', 'a', 'b')),
+    'an unknown urgency': put(...path, queryOption('u', 4)),
+    'a negative ttl': put(...path, queryOption('ttl', '-1')),
+    'a ttl with an exponent': put(...path, queryOption('ttl', '1e9')),
+    'a seq of 16 digits': put(...path, queryOption('seq', '9'.repeat(16))),
+    'an empty seq': put(...path, queryOption('seq', '')),
+    'a block': put(...path, uintOption(OPTION.BLOCK1, 8)),
+    'a condition': put(...path, { number: OPTION.IF_MATCH, value: EMPTY }),
+    'a Content-Format of 17 bits': put(...path, uintOption(OPTION.CONTENT_FORMAT, 65_536)),
+    'a Content-Format of 5 octets': put(...path, {
+      number: OPTION.CONTENT_FORMAT,
+      value: new Uint8Array(5),
+    }),
+    'a query that is not UTF-8': put(...path, {
+      number: OPTION.URI_QUERY,
+      value: Uint8Array.of(0xff),
+    }),
+  };
+  for (const [what, message] of Object.entries(hostile)) {
+    t.throws(() => parsePushRequest(message), { instanceOf: CodecError }, what);
+  }
+});
+
+const options = fc.array(
+  fc.record({
+    number: fc.oneof(fc.constantFrom(3, 7, 11, 12, 14, 15), fc.nat({ max: 65_535 })),
+    value: fc.oneof(
+      fc.uint8Array({ maxLength: 12 }),
+      fc.constantFrom('push', '.push', 'a', 'u=9', 'ttl=', 'mode=put', 'at=x').map(utf8Bytes),
+    ),
+  }),
+  { maxLength: 8 },
+);
+
+test('any message is a push, a registration, a farewell, or refused by a CodecError', (t) => {
+  fc.assert(
+    fc.property(fc.nat({ max: 255 }), options, (code, some) => {
+      const message = { code, token: EMPTY, options: sortOptions(some), payload: EMPTY };
+      try {
+        if (isPush(message)) t.truthy(parsePushRequest(message).id);
+        parseRegistration(message);
+        isForget(message);
+        t.truthy(parsePushAnswer(message).kind);
+      } catch (error) {
+        t.true(error instanceof CodecError, String(error));
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('the registration says how the UE takes pushes and where triggers reach it', (t) => {
+  const at = 'udp://[2001:db8::1]:2948';
+  t.deepEqual(parseRegistration(overTheWire(registration(at))), { mode: 'put', at });
+  t.deepEqual(parseRegistration(overTheWire(registration(undefined))), { mode: 'put' });
+  t.is(parseRegistration(overTheWire(FORGET)), undefined);
+  t.is(parseRegistration(put(...pathOptions('.push'))), undefined);
+});
+
+test('the farewell is told from every other request', (t) => {
+  t.true(isForget(overTheWire(FORGET)));
+  t.false(isForget(overTheWire(registration(undefined))));
+  t.false(isForget(overTheWire({ ...FORGET, options: pathOptions('.push', 'more') })));
+  t.false(isPush(overTheWire(FORGET)));
+  t.deepEqual(bare(CODE.CHANGED), { code: CODE.CHANGED, options: NO_OPTIONS, payload: EMPTY });
+});

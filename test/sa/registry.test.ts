@@ -96,14 +96,20 @@ test('neither a B-TID nor a P-TID is taken twice, and the first stays as it was'
 
 test('a key that is over already is refused, and no timer is left', (t) => {
   const { clock, registry } = makeRegistry();
-  t.throws(() => registry.add(makeSa(clock, 1, 0)), { instanceOf: SaError, code: 'ERR_SA_EXPIRED' });
+  t.throws(() => registry.add(makeSa(clock, 1, 0)), {
+    instanceOf: SaError,
+    code: 'ERR_SA_EXPIRED',
+  });
   t.is(clock.pending, 0);
 });
 
 test('a key has 32 octets', (t) => {
   const { clock } = makeRegistry();
   const { key, ...terms } = makeSa(clock, 1);
-  t.throws(() => announce(terms, key.subarray(1)), { instanceOf: RangeError, message: /32 octets/ });
+  t.throws(() => announce(terms, key.subarray(1)), {
+    instanceOf: RangeError,
+    message: /32 octets/,
+  });
 });
 
 test('parking keeps the key; establishing what is over is an error', (t) => {

@@ -50,7 +50,7 @@ export function createSim(impi: Impi): Sim {
       vectors,
       vector() {
         sqn += 32;
-        const rand = Uint8Array.from({ length: 16 }, (_, i) => (sqn * 7 + i) & 0xff);
+        const rand = Uint8Array.from({ length: 16 }, (_, i) => ((sqn >>> 5) * 7 + i) & 0xff);
         const input = { rand, sqn: uintBytes(sqn, 6), amf: fromHex('8000') };
         const vector = buildVector(algorithm, input);
         vectors.push(vector);

@@ -1,0 +1,179 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { URGENCIES, type Urgency } from '../../src/codec/push.ts';
+import { ChannelError } from '../../src/errors.ts';
+import { Outbox, type Entry, type Receipt } from '../../src/naf/outbox.ts';
+import { makeEntry, type MadeEntry } from '../support/entry.ts';
+import { impi } from '../support/ladder.ts';
+
+function makeOutbox() {
+  const receipts: Receipt[] = [];
+  const outbox = new Outbox(impi);
+  const add = (made: MadeEntry): Entry => {
+    const entry = makeEntry(receipts, made);
+    outbox.add(entry);
+    return entry;
+  };
+  const take = (now = 0): Entry => {
+    const entry = outbox.take(now);
+    if (entry === undefined) throw new Error('nothing may go out');
+    entry.attempts += 1;
+    entry.sentAt = now;
+    return entry;
+  };
+  return { outbox, receipts, add, take };
+}
+
+test('the most urgent goes first, and within an urgency the oldest', (t) => {
+  const { outbox, add, take } = makeOutbox();
+  const order: Urgency[] = ['low', 'high', 'very-low', 'normal', 'low', 'high'];
+  order.forEach((urgency, i) => add({ seq: i + 1, urgency }));
+  t.deepEqual(
+    order.map(() => take().push.seq),
+    [2, 6, 4, 1, 5, 3],
+  );
+  t.is(outbox.take(0), undefined);
+  t.is(outbox.queued, 0);
+});
+
+test('what comes back goes out before everything newer of its urgency', (t) => {
+  const { outbox, add, take } = makeOutbox();
+  for (const seq of [1, 2, 3, 4, 5]) add({ seq });
+  const out = [take(), take(), take()];
+  outbox.putBack([out[2], out[0], out[1]].filter((entry) => entry !== undefined));
+  t.is(outbox.queued, 5);
+  t.deepEqual(
+    [1, 2, 3, 4, 5].map(() => take().push.seq),
+    [1, 2, 3, 4, 5],
+  );
+});
+
+test('each answer of the UE has its outcome', (t) => {
+  const { outbox, receipts, add, take } = makeOutbox();
+  const answers = ['handled', 'handled-before', 'interrupted', 'conflict', 'refused'] as const;
+  answers.forEach((kind, i) => {
+    add({ seq: i + 1 });
+    outbox.answered(take(10), { kind }, 30);
+  });
+  t.deepEqual(
+    receipts.map(({ state, reason }) => reason ?? state),
+    ['acked', 'acked', 'interrupted', 'refused', 'refused'],
+  );
+  for (const receipt of receipts) {
+    t.like(receipt, { ue: impi, attempts: 1, ms: { total: 30, push: 20 } });
+    t.is(receipt.detail === undefined, receipt.state === 'acked');
+  }
+});
+
+test('after "not now" that urgency waits, and it first', (t) => {
+  const { outbox, receipts, add, take } = makeOutbox();
+  add({ seq: 1 });
+  add({ seq: 2 });
+  add({ seq: 3, urgency: 'low' });
+  t.is(outbox.releasedAt(0), Infinity);
+  outbox.answered(take(), { kind: 'not-now', afterMs: 500 }, 100);
+  t.is(take(100).push.seq, 3);
+  t.is(outbox.take(599), undefined);
+  t.is(outbox.releasedAt(100), 600);
+  t.deepEqual([take(600).push.seq, take(600).push.seq], [1, 2]);
+  t.is(outbox.releasedAt(600), Infinity);
+  t.deepEqual(receipts, []);
+});
+
+test('a shorter "not now" that comes after a longer one does not shorten it', (t) => {
+  const { outbox, add, take } = makeOutbox();
+  add({ seq: 1 });
+  add({ seq: 2 });
+  const [first, second] = [take(), take()];
+  outbox.answered(first, { kind: 'not-now', afterMs: 60_000 }, 0);
+  outbox.answered(second, { kind: 'not-now', afterMs: 1_000 }, 0);
+  t.is(outbox.take(59_999), undefined);
+  t.is(take(60_000), first);
+  t.is(take(60_000), second);
+});
+
+test('what waits too long is dead, and the next deadline is told', (t) => {
+  const { outbox, receipts, add } = makeOutbox();
+  add({ seq: 1, ttlMs: 100 });
+  add({ seq: 2, ttlMs: 300, urgency: 'high' });
+  add({ seq: 3, ttlMs: 200 });
+  t.is(outbox.expire(99), 100);
+  t.is(outbox.expire(200), 300);
+  t.deepEqual(
+    receipts.map(({ id, reason }) => `${id} ${reason ?? ''}`),
+    ['id-1 expired', 'id-3 expired'],
+  );
+  t.like(receipts[0], { attempts: 0, ms: { total: 200, push: 0 } });
+  t.is(receipts[0]?.via, undefined);
+  t.is(outbox.queued, 1);
+  t.is(outbox.expire(300), Infinity);
+  t.is(outbox.queued, 0);
+});
+
+test('dropping everything says why, in words and as a code', (t) => {
+  const { outbox, receipts, add } = makeOutbox();
+  for (const urgency of URGENCIES) add({ seq: 1, urgency });
+  outbox.dropAll(7, new ChannelError('ERR_CHANNEL_TIMEOUT', 'nobody came'));
+  t.is(receipts.length, 4);
+  for (const receipt of receipts) {
+    t.like(receipt, {
+      state: 'dead',
+      reason: 'dropped',
+      detail: 'nobody came',
+      code: 'ERR_CHANNEL_TIMEOUT',
+    });
+  }
+  t.is(outbox.queued, 0);
+});
+
+const script = fc.array(
+  fc.record({
+    do: fc.constantFrom('add', 'add', 'take', 'take', 'lose', 'ack', 'not-now', 'wait'),
+    urgency: fc.constantFrom(...URGENCIES),
+    ms: fc.nat(50),
+  }),
+  { maxLength: 80 },
+);
+
+test('whatever happens, nothing is lost, nothing is settled twice, and order per urgency holds', (t) => {
+  fc.assert(
+    fc.property(script, (steps) => {
+      const { outbox, receipts, add } = makeOutbox();
+      const out: Entry[] = [];
+      const acked: Entry[] = [];
+      let [now, seq] = [0, 0];
+      for (const { do: what, urgency, ms } of steps) {
+        const [first] = out;
+        if (what === 'add') add({ seq: (seq += 1), urgency });
+        if (what === 'wait') now += ms;
+        if (what === 'lose') outbox.putBack(out.splice(0));
+        if (what === 'take') {
+          const entry = outbox.take(now);
+          if (entry === undefined) continue;
+          const earlier = out.filter(({ push }) => push.urgency === entry.push.urgency);
+          t.true(earlier.every(({ push }) => push.seq < entry.push.seq));
+          out.push(entry);
+        }
+        if (what === 'ack' && first !== undefined) {
+          acked.push(first);
+          outbox.answered(first, { kind: 'handled' }, now);
+          out.shift();
+        }
+        if (what === 'not-now' && first !== undefined) {
+          const later = out.filter(({ push }) => push.urgency === first.push.urgency);
+          for (const entry of later) outbox.answered(entry, { kind: 'not-now', afterMs: ms }, now);
+          out.splice(0, Infinity, ...out.filter((entry) => !later.includes(entry)));
+        }
+        t.is(outbox.queued + out.length + acked.length, seq);
+      }
+      for (const urgency of URGENCIES) {
+        const order = acked.filter(({ push }) => push.urgency === urgency).map((e) => e.push.seq);
+        t.deepEqual(
+          order,
+          order.toSorted((a, b) => a - b),
+        );
+      }
+      t.is(receipts.length, acked.length);
+    }),
+  );
+});

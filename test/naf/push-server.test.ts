@@ -1,0 +1,283 @@
+import test from 'ava';
+import { BsfError, ChannelError } from '../../src/errors.ts';
+import { pskIdentityOf, type BTid } from '../../src/ids.ts';
+import { subscribe } from '../../src/lib/events.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { dialPsk } from '../../src/net/psk-client.ts';
+import { NotNow } from '../../src/ue/delivery.ts';
+import { channelOver } from '../support/channel.ts';
+import { gate, impi, nafFqdn, openLadder, openNaf } from '../support/ladder.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { createSim } from '../support/sim.ts';
+import { policy, until } from '../support/tls.ts';
+import { CODE } from '../../src/codec/coap.ts';
+import { registration } from '../../src/codec/push.ts';
+
+test('the first push bootstraps, the next ones reuse the layer, and the receipt tells the stages', async (t) => {
+  const { naf, push, handled } = await openLadder(t);
+  const first = await push('one', { urgency: 'high', contentFormat: 0 });
+  t.like(first, { state: 'acked', via: 'bootstrap', attempts: 1, ue: impi });
+  const { bsf, trigger, handshake, push: last, total } = first.ms;
+  t.true([bsf, trigger, handshake, last].every((ms) => ms > 0));
+  t.true(total >= bsf + trigger + handshake + last - 1);
+  const second = await push('two');
+  t.like(second, { state: 'acked', via: 'reuse', ms: { bsf: 0, trigger: 0, handshake: 0 } });
+  t.is(naf.fullHandshakes, 1);
+  t.deepEqual(
+    handled.map(({ id, via, urgency, contentFormat, payload }) => [
+      ...[id, via, urgency, contentFormat],
+      Buffer.from(payload).toString(),
+    ]),
+    [
+      [first.id, 'bootstrap', 'high', 0, 'one'],
+      [second.id, 'reuse', 'normal', 42, 'two'],
+    ],
+  );
+});
+
+test('no time to live needs an open layer', async (t) => {
+  const { push } = await openLadder(t);
+  t.like(await push('never', { ttlSeconds: 0 }), { state: 'dead', reason: 'expired', attempts: 0 });
+  await push('opens the layer');
+  t.like(await push('now', { ttlSeconds: 0 }), { state: 'acked', via: 'reuse' });
+});
+
+test('"not now" is tried again after Max-Age, not before, and order holds', async (t) => {
+  const clock = manualClock();
+  let busy = true;
+  const { push, handled } = await openLadder(t, {
+    naf: { clock },
+    handler: () => {
+      if (busy) throw new NotNow(7_500);
+    },
+  });
+  let answered = 0;
+  const all = ['one', 'two'].map((text) => push(text).finally(() => (answered += 1)));
+  await until(() => handled.length === 1);
+  busy = false;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  clock.advance(7_999);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.is(answered, 0);
+  clock.advance(1);
+  t.like(await Promise.all(all), [
+    { state: 'acked', attempts: 2 },
+    { state: 'acked', attempts: 2 },
+  ]);
+  t.deepEqual(
+    handled.map(({ payload }) => Buffer.from(payload).toString()),
+    ['one', 'one', 'two'],
+  );
+});
+
+test('a push that "not now" outlives is expired at its time, and not sent again', async (t) => {
+  const clock = manualClock();
+  const { push, handled } = await openLadder(t, {
+    naf: { clock },
+    handler: () => {
+      throw new NotNow(60_000);
+    },
+  });
+  const receipt = push('soon stale', { ttlSeconds: 10 });
+  await until(() => handled.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  clock.advance(10_000);
+  t.like(await receipt, { state: 'dead', reason: 'expired', attempts: 1 });
+  t.is(handled.length, 1);
+});
+
+test('a refusal of the handler and of the BSF each reach the receipt', async (t) => {
+  const { push } = await openLadder(t, {
+    handler: () => {
+      throw new Error('no');
+    },
+  });
+  t.like(await push('bad'), { state: 'dead', reason: 'refused', attempts: 1 });
+  const denied = new BsfError('ERR_BSF_DENIED', 'not for this NAF');
+  const bsf = {
+    pushInfo: () => Promise.reject(denied),
+    bootstrapInfo: () => Promise.reject(denied),
+  };
+  const naf = await openNaf(t, createSim(impi), { bsf });
+  t.like(await naf.push(impi, Buffer.from('x')), {
+    state: 'dead',
+    reason: 'dropped',
+    code: 'ERR_BSF_DENIED',
+    attempts: 0,
+  });
+});
+
+test('what is too long for the UE is refused in words, was never sent, and harms nothing else', async (t) => {
+  const { naf, push } = await openLadder(t);
+  const [before, huge, after] = await Promise.all([
+    push('before'),
+    naf.push(impi, new Uint8Array(70_000)),
+    push('after'),
+  ]);
+  t.like(huge, { state: 'dead', reason: 'refused', attempts: 0 });
+  t.regex(huge.detail ?? '', /70\d\d\d octets is over the peer's Max-Message-Size of \d+/);
+  t.is(huge.via, undefined);
+  t.like(before, { state: 'acked', via: 'bootstrap' });
+  t.like(after, { state: 'acked', via: 'reuse' });
+  const full = await naf.push(impi, new Uint8Array(65_536).fill(7));
+  t.is(full.state, 'acked', '64 KiB fit');
+  t.is(naf.fullHandshakes, 1);
+});
+
+test.serial('at most 8 announced associations of one UE wait; the oldest makes room', async (t) => {
+  const naf = await openNaf(t, createSim(impi));
+  const closed: string[] = [];
+  const all: BTid[] = [];
+  const stop = subscribe('gba:sa:closed', ({ bTid, reason }) => {
+    if (reason === 'superseded') closed.push(bTid);
+  });
+  for (let n = 0; n < 11; n += 1) all.push((await naf.announce(impi)).sa.bTid);
+  stop();
+  t.deepEqual(closed, all.slice(0, 3));
+});
+
+test('a proved association replaces the older ones, and its own layer survives that', async (t) => {
+  const naf = await openNaf(t, createSim(impi), { bootstrap: false });
+  const open = async () => {
+    const { sa } = await naf.announce(impi);
+    const key = Uint8Array.from(sa.key);
+    return { ...sa, key };
+  };
+  const [older, newer] = [await open(), await open()];
+  const heard: string[] = [];
+  const layer = async (sa: typeof older) => {
+    const { socket } = await dialPsk({ ...naf.address, sa, policy, clock: systemClock });
+    const channel = channelOver(socket, {
+      onRequest: (_request, respond) => {
+        heard.push(sa.bTid);
+        respond({ code: CODE.CREATED });
+      },
+    });
+    return { channel, open: () => channel.request(registration(undefined), () => undefined) };
+  };
+  const [first, second] = [await layer(older), await layer(newer)];
+  second.open();
+  const receipt = await naf.push(impi, Buffer.from('over the newer one'));
+  t.like(receipt, { state: 'acked', via: 'bootstrap' });
+  first.open();
+  await first.channel.closed;
+  t.like(await naf.push(impi, Buffer.from('still')), { state: 'acked', via: 'reuse' });
+  t.deepEqual(heard, [newer.bTid, newer.bTid]);
+  await t.throwsAsync(dialPsk({ ...naf.address, sa: older, policy, clock: systemClock }), {
+    instanceOf: ChannelError,
+  });
+  await second.channel.close();
+});
+
+test('a UE that follows TS 33.223 may name the P-TID', async (t) => {
+  const naf = await openNaf(t, createSim(impi), { bootstrap: false });
+  const { sa } = await naf.announce(impi);
+  const identity = pskIdentityOf(sa.pTid);
+  const layer = await dialPsk({ ...naf.address, sa, identity, policy, clock: systemClock });
+  const channel = channelOver(layer.socket);
+  t.like(await naf.push(impi, Buffer.from('x')), { state: 'acked', via: 'bootstrap' });
+  await channel.close();
+});
+
+test.serial('the end of the key ends the layer; the next push gets a new key', async (t) => {
+  const clock = manualClock();
+  const { naf, push } = await openLadder(t, { naf: { clock, lifetimeSeconds: 60 } });
+  t.like(await push('one'), { via: 'bootstrap' });
+  const closed = new Promise<string>((resolve) => {
+    const stop = subscribe('gba:sa:closed', ({ bTid, reason }) => {
+      stop();
+      resolve(`${bTid} ${reason}`);
+    });
+  });
+  clock.advance(60_000);
+  t.regex(await closed, / expired$/);
+  t.like(await push('two'), { state: 'acked', via: 'bootstrap' });
+  t.is(naf.fullHandshakes, 2);
+});
+
+test.serial(
+  'drain lets what is out be answered, takes nothing more, and tells the UE to forget',
+  async (t) => {
+    const slow = gate();
+    const { naf, ue, push, handled } = await openLadder(t, { handler: () => slow.passed });
+    const out = push('out');
+    await until(() => handled.length === 1);
+    const told: string[] = [];
+    const stop = subscribe('gba:sa:closed', ({ reason }) => told.push(reason));
+    t.teardown(stop);
+    let drained = false;
+    const drain = naf.drain().then(() => (drained = true));
+    await t.throwsAsync(push('late'), { instanceOf: ChannelError, code: 'ERR_CHANNEL_CLOSED' });
+    t.false(drained);
+    slow.open();
+    t.like(await out, { state: 'acked' });
+    await drain;
+    t.deepEqual(told, ['revoked', 'revoked'], 'at the UE and at the NAF');
+    t.truthy(ue.address);
+  },
+);
+
+test('drain does not wait for what the UE does not want now', async (t) => {
+  const { naf, push, handled } = await openLadder(t, {
+    handler: () => {
+      throw new NotNow(3_600_000);
+    },
+  });
+  const waits = push('later');
+  await until(() => handled.length === 1);
+  await naf.drain();
+  t.like(await waits, { state: 'dead', reason: 'dropped', code: 'ERR_CHANNEL_CLOSED' });
+});
+
+test('close settles everything at once, in flight or waiting', async (t) => {
+  const slow = gate();
+  t.teardown(slow.open);
+  const { naf, push, handled } = await openLadder(t, { handler: () => slow.passed });
+  const all = Array.from({ length: 1_500 }, (_, i) => push(`push ${i}`));
+  await until(() => handled.length === 1);
+  const closing = naf.close();
+  const receipts = await Promise.all(all);
+  await closing;
+  t.true(
+    receipts.every(({ reason, code }) => reason === 'dropped' && code === 'ERR_CHANNEL_CLOSED'),
+  );
+});
+
+test.serial('a NAF that is closed while it asks the BSF keeps no key', async (t) => {
+  const { hss } = createSim(impi);
+  const asked = gate();
+  const answer = gate();
+  const naf = await openNaf(t, {
+    ...createSim(impi),
+    hss: {
+      ...hss,
+      vectors: hss.vectors,
+      async vector(who, use) {
+        asked.open();
+        await answer.passed;
+        return hss.vector(who, use);
+      },
+    },
+  });
+  const announced: string[] = [];
+  const stop = subscribe('gba:sa:announced', ({ bTid }) => announced.push(bTid));
+  const receipt = naf.push(impi, Buffer.from('x'));
+  await asked.passed;
+  await naf.close();
+  answer.open();
+  t.like(await receipt, { reason: 'dropped' });
+  await new Promise((resolve) => setImmediate(resolve));
+  stop();
+  t.deepEqual(announced, []);
+  await t.throwsAsync(naf.announce(impi), { code: 'ERR_CHANNEL_CLOSED' });
+});
+
+test('a second NAF cannot listen at the same address', async (t) => {
+  const sim = createSim(impi);
+  const { address } = await openNaf(t, sim);
+  const error = await t.throwsAsync(openNaf(t, sim, { listen: address }), {
+    code: 'ERR_CONFIG_ADDRESS',
+  });
+  t.true(error.message.includes(`${address.host}:${address.port}`), error.message);
+  t.is(nafFqdn.split('.', 1)[0], 'naf');
+});

@@ -1,0 +1,35 @@
+/** Outbox entries whose receipts are noted. */
+import type { Urgency } from '../../src/codec/push.ts';
+import { parsePushId } from '../../src/ids.ts';
+import { NO_STAGES, type Entry, type Receipt } from '../../src/naf/outbox.ts';
+
+export interface MadeEntry {
+  readonly seq: number;
+  readonly urgency?: Urgency;
+  readonly acceptedAt?: number;
+  readonly ttlMs?: number;
+}
+
+/** The receipt goes to `receipts`; settled twice, it is there twice. */
+export function makeEntry(
+  receipts: Receipt[],
+  { seq, urgency = 'normal', acceptedAt = 0, ttlMs = 60_000 }: MadeEntry,
+): Entry {
+  return {
+    push: {
+      id: parsePushId(`id-${seq}`),
+      urgency,
+      ttlSeconds: ttlMs / 1_000,
+      seq,
+      contentFormat: 0,
+      payload: Buffer.from(`text ${seq}`),
+    },
+    acceptedAt,
+    deadline: acceptedAt + ttlMs,
+    settle: (receipt) => receipts.push(receipt),
+    attempts: 0,
+    sentAt: 0,
+    via: undefined,
+    stages: NO_STAGES,
+  };
+}

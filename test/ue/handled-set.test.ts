@@ -1,0 +1,165 @@
+import test from 'ava';
+import { StoreError } from '../../src/errors.ts';
+import type { HandledLog, HandledRecord } from '../../src/ports.ts';
+import { HandledSet, type HandledSetOptions } from '../../src/ue/handled-set.ts';
+import { manualClock } from '../support/manual-clock.ts';
+
+const digest = 'D'.repeat(43);
+const other = 'E'.repeat(43);
+const nothing = (): void => undefined;
+
+function memoryLog(recovered: readonly HandledRecord[] = []) {
+  const written: HandledRecord[] = [];
+  const faults = { full: false };
+  const log: HandledLog = {
+    recovered,
+    append(...records) {
+      if (faults.full) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is full');
+      written.push(...records);
+    },
+    compact(live) {
+      written.splice(0, Infinity, ...live);
+    },
+    close: nothing,
+  };
+  return { log, written, faults };
+}
+
+function makeSet(
+  recovered: readonly HandledRecord[] = [],
+  options: Partial<HandledSetOptions> = {},
+) {
+  const clock = manualClock();
+  const memory = memoryLog(recovered);
+  return { ...memory, clock, set: new HandledSet({ clock, log: memory.log, ...options }) };
+}
+
+const record = (
+  key: string,
+  state: HandledRecord['state'],
+  until = Number.MAX_SAFE_INTEGER,
+): HandledRecord => ({ key, digest, state, until });
+
+test('an id goes from new over running to its outcome', (t) => {
+  const { set } = makeSet();
+  t.is(set.judge('naf/a', digest), 'new');
+  set.start('naf/a', digest, 1_000);
+  t.is(set.judge('naf/a', digest), 'running');
+  set.finish('naf/a', 'done', nothing);
+  t.is(set.judge('naf/a', digest), 'done');
+  t.is(set.judge('naf/a', other), 'conflict');
+  t.is(set.judge('other-naf/a', digest), 'new');
+  set.start('naf/b', digest, 1_000);
+  set.finish('naf/b', 'refused', nothing);
+  t.is(set.judge('naf/b', digest), 'refused');
+  set.start('naf/c', digest, 1_000);
+  set.finish('naf/c', 'forgotten', nothing);
+  t.is(set.judge('naf/c', digest), 'new');
+});
+
+test('what was started is on disk before start returns; an outcome is told when it is on disk', (t) => {
+  const { set, written } = makeSet();
+  const told: string[] = [];
+  set.start('naf/a', digest, 1_000);
+  t.like(written, [{ key: 'naf/a', state: 'started' }]);
+  set.finish('naf/a', 'done', () => told.push('a'));
+  t.deepEqual(told, []);
+  set.start('naf/b', digest, 1_000);
+  t.deepEqual(told, ['a']);
+  set.finish('naf/b', 'refused', () => told.push('b'));
+  set.flush();
+  t.deepEqual(told, ['a', 'b']);
+  t.deepEqual(
+    written.map(({ key, state }) => `${key} ${state}`),
+    ['naf/a started', 'naf/a done', 'naf/b started', 'naf/b refused'],
+  );
+});
+
+test('a restart knows what was done and refused, what a crash cut off, and what may come again', (t) => {
+  const recovered = [
+    ...[record('naf/cut', 'started'), record('naf/done', 'started'), record('naf/done', 'done')],
+    ...[record('naf/no', 'started'), record('naf/no', 'refused')],
+    ...[record('naf/later', 'started'), record('naf/later', 'forgotten')],
+    record('naf/old', 'done', 1),
+  ];
+  const { set, written } = makeSet(recovered);
+  t.is(set.judge('naf/cut', digest), 'interrupted');
+  t.is(set.judge('naf/done', digest), 'done');
+  t.is(set.judge('naf/no', digest), 'refused');
+  t.is(set.judge('naf/later', digest), 'new');
+  t.is(set.judge('naf/old', digest), 'new');
+  t.deepEqual(
+    written.map(({ key, state }) => `${key} ${state}`),
+    ['naf/cut started', 'naf/done done', 'naf/no refused'],
+  );
+  const again = makeSet(written);
+  t.is(again.set.judge('naf/cut', digest), 'interrupted');
+});
+
+test('with redeliver, only what a crash cut off is handled again', (t) => {
+  const recovered = [record('naf/cut', 'started'), record('naf/done', 'done')];
+  const { set } = makeSet(recovered, { redeliver: true });
+  t.is(set.judge('naf/cut', digest), 'new');
+  t.is(set.judge('naf/done', digest), 'done');
+});
+
+test('a full set makes pushes wait rather than forget an id before its time', (t) => {
+  const { set, clock } = makeSet([], { capacity: 2 });
+  for (const key of ['naf/a', 'naf/b']) {
+    set.start(key, digest, 10_000);
+    set.finish(key, 'done', nothing);
+  }
+  t.is(set.judge('naf/c', digest), 'full');
+  t.is(set.judge('naf/a', digest), 'done');
+  clock.advance(10_000);
+  t.is(set.judge('naf/c', digest), 'full', 'the NAF may still send what it accepted earlier');
+  clock.advance(5_000);
+  t.is(set.judge('naf/c', digest), 'new');
+  t.is(set.size, 0);
+});
+
+test('an id whose handler is at work is kept whatever the time', (t) => {
+  const { set, clock } = makeSet([], { capacity: 1 });
+  set.start('naf/slow', digest, 0);
+  clock.advance(3_600_000);
+  t.is(set.judge('naf/b', digest), 'full');
+  t.is(set.judge('naf/slow', digest), 'running');
+});
+
+test('when the disk is full nothing starts, and outcomes wait for it', (t) => {
+  const { set, faults, written } = makeSet();
+  const told: string[] = [];
+  set.start('naf/a', digest, 1_000);
+  set.finish('naf/a', 'done', () => told.push('a'));
+  faults.full = true;
+  t.throws(() => set.start('naf/b', digest, 1_000), { code: 'ERR_STORE_UNAVAILABLE' });
+  t.is(set.judge('naf/b', digest), 'new');
+  t.throws(() => set.flush(), { code: 'ERR_STORE_UNAVAILABLE' });
+  t.deepEqual(told, []);
+  faults.full = false;
+  set.flush();
+  t.deepEqual(told, ['a']);
+  t.deepEqual(
+    written.map(({ key, state }) => `${key} ${state}`),
+    ['naf/a started', 'naf/a done'],
+  );
+});
+
+test('a time to live of any size leaves a record that can be read again', (t) => {
+  const { set, written } = makeSet();
+  set.start('naf/a', digest, 999_999_999_999_999_000);
+  t.regex(String(written[0]?.until), /^\d{15}$/);
+});
+
+test('a long life compacts the log and keeps what is live', (t) => {
+  const { set, written, clock } = makeSet();
+  for (let n = 0; n < 60_000; n += 1) {
+    if (n % 1_000 === 0) clock.advance(10_000);
+    set.start(`naf/${n}`, digest, 1_000);
+    set.finish(`naf/${n}`, 'done', nothing);
+  }
+  set.flush();
+  t.true(written.length < 40_000, `${written.length} records`);
+  const again = makeSet(written, { clock });
+  t.is(again.set.judge('naf/59999', digest), 'done');
+});

@@ -1,0 +1,175 @@
+import test from 'ava';
+import { createSocket } from 'node:dgram';
+import { announceTo } from '../../src/naf/announcer.ts';
+import { createBsf } from '../../src/bsf/bsf.ts';
+import { parseFqdn, pTidOf, type Fqdn } from '../../src/ids.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { subscribe, type EventTable } from '../../src/lib/events.ts';
+import { SaRegistry } from '../../src/sa/registry.ts';
+import type { Sim } from '../support/sim.ts';
+import { createSim } from '../support/sim.ts';
+import { gate, impi, nafFqdn, openLadder, openNaf, openUe } from '../support/ladder.ts';
+import { policy, until } from '../support/tls.ts';
+import type { TriggerAddress } from '../../src/codec/address.ts';
+
+async function sendDatagram(octets: Uint8Array, { host, port }: TriggerAddress): Promise<void> {
+  const socket = createSocket('udp4');
+  await new Promise((resolve) => {
+    socket.send(octets, port, host, resolve);
+  });
+  socket.close();
+}
+
+/** An envelope for a NAF at a port where nobody listens, whose P-TID the caller chooses. */
+async function envelopeOf({ hss }: Sim, naf: Fqdn, pTidOctet: number): Promise<Uint8Array> {
+  const bsf = createBsf({ hss, clock: systemClock, policy: policy.keyLifetime });
+  const pTid = pTidOf(new Uint8Array(12).fill(pTidOctet));
+  const registry = new SaRegistry({ clock: systemClock });
+  const { envelope } = await announceTo(impi, {
+    bsf: { ...bsf, pushInfo: (request) => bsf.pushInfo({ ...request, pTid }) },
+    registry,
+    clock: systemClock,
+    nafFqdn: naf,
+    binding: { version: '1.3' },
+    lifetimeSeconds: 60,
+    connect: () => ({ host: '127.0.0.1', port: 9 }),
+  });
+  registry.closeAll('revoked');
+  return envelope;
+}
+
+test.serial('a NAF that uses one P-TID twice is refused and nobody else is harmed', async (t) => {
+  const { sim, ue, push } = await openLadder(t);
+  const refused: EventTable['gba:trigger:refused'][] = [];
+  t.teardown(subscribe('gba:trigger:refused', (message) => refused.push(message)));
+  const hostile = parseFqdn('hostile.example.org');
+  for (let n = 0; n < 2; n += 1) await sendDatagram(await envelopeOf(sim, hostile, 5), ue.address);
+  await until(() => refused.length > 0);
+  t.is(refused[0]?.code, 'ERR_SA_CONFLICT');
+  t.like(await push('from the good one'), { state: 'acked' });
+});
+
+test.serial('a NAF that announces and never answers holds 4 associations at most', async (t) => {
+  const { sim, ue, push } = await openLadder(t);
+  const superseded: string[] = [];
+  t.teardown(
+    subscribe('gba:sa:closed', ({ reason, bTid }) => {
+      if (reason === 'superseded') superseded.push(bTid);
+    }),
+  );
+  const silent = parseFqdn('silent.example.org');
+  for (let n = 0; n < 7; n += 1) await sendDatagram(await envelopeOf(sim, silent, n), ue.address);
+  await until(() => superseded.length === 3);
+  t.like(await push('from the good one'), { state: 'acked' });
+});
+
+test.serial('a trigger that is judged while the UE closes leaves nothing behind', async (t) => {
+  const sim = createSim(impi);
+  const [asked, go] = [gate(), gate()];
+  const usim = {
+    impi,
+    authenticate: async (rand: Uint8Array, autn: Uint8Array) => {
+      asked.open();
+      await go.passed;
+      return sim.usim.authenticate(rand, autn);
+    },
+  };
+  const ue = await openUe(t, sim, () => undefined, { usim });
+  const dialled: string[] = [];
+  const codes: string[] = [];
+  t.teardown(subscribe('gba:dial:started', ({ to }) => dialled.push(to)));
+  t.teardown(subscribe('gba:trigger:refused', ({ code }) => codes.push(code)));
+  await sendDatagram(await envelopeOf(sim, nafFqdn, 1), ue.address);
+  await asked.passed;
+  await ue.close();
+  go.open();
+  await until(() => codes.length > 0);
+  t.deepEqual(codes, ['ERR_SA_EXPIRED']);
+  t.deepEqual(dialled, []);
+  t.is(sim.usim.unwiped, 0);
+});
+
+test.serial(
+  'two associations of one NAF that open at the same moment end with one, and pushes go on',
+  async (t) => {
+    for (let round = 0; round < 5; round += 1) {
+      const sim = createSim(impi);
+      const seen: string[] = [];
+      const ue = await openUe(
+        t,
+        sim,
+        ({ payload }) => void seen.push(Buffer.from(payload).toString()),
+      );
+      const naf = await openNaf(t, sim, { triggerAddress: () => ue.address });
+      const both = [await naf.announce(impi), await naf.announce(impi)];
+      await Promise.all(both.map(({ envelope }) => sendDatagram(envelope, ue.address)));
+      for (let n = 0; n < 5; n += 1) {
+        t.like(await naf.push(impi, Buffer.from(`${n}`)), { state: 'acked' });
+      }
+      t.deepEqual(seen, ['0', '1', '2', '3', '4']);
+      await Promise.all([naf.close(), ue.close()]);
+    }
+  },
+);
+
+test.serial(
+  'a NAF is told of the address where triggers come in, but not of "any address"',
+  async (t) => {
+    const sim = createSim(impi);
+    const sent: string[] = [];
+    t.teardown(subscribe('gba:trigger:sent', ({ to }) => sent.push(to)));
+    const ue = await openUe(t, sim, () => undefined, { listen: { host: '0.0.0.0', port: 0 } });
+    const { port } = ue.address;
+    const naf = await openNaf(t, sim, {
+      triggerAddress: () => ({ transport: 'udp', host: '127.0.0.1', port }),
+      patience: { reconnectMs: 1 },
+    });
+    t.like(await naf.push(impi, Buffer.from('one')), { via: 'bootstrap' });
+    await ue.close();
+    const again = await openUe(t, sim, () => undefined, { listen: { host: '127.0.0.1', port } });
+    t.like(await naf.push(impi, Buffer.from('two')), { via: 'bootstrap' });
+    t.true(
+      sent.every((to) => to === `udp://127.0.0.1:${port}`),
+      sent.join(),
+    );
+    t.is(again.address.port, port);
+  },
+);
+
+test.serial('a UE with another address is found there after it has said so once', async (t) => {
+  const sim = createSim(impi);
+  const advertise = { transport: 'udp', host: '127.0.0.1', port: 9 } as const;
+  const ue = await openUe(t, sim, () => undefined, { advertise });
+  const naf = await openNaf(t, sim, {
+    triggerAddress: () => ue.address,
+    patience: { reconnectMs: 1 },
+  });
+  await naf.push(impi, Buffer.from('one'));
+  const sent: string[] = [];
+  t.teardown(subscribe('gba:trigger:sent', ({ to }) => sent.push(to)));
+  await ue.close();
+  void naf.push(impi, Buffer.from('two'));
+  await until(() => sent.length > 0);
+  t.is(sent[0], 'udp://127.0.0.1:9');
+});
+
+test.serial('drain answers the push at work and leaves the others to the next life', async (t) => {
+  const slow = gate();
+  const { naf, ue, push, handled, sim } = await openLadder(t, {
+    handler: () => slow.passed,
+    naf: { patience: { reconnectMs: 1 } },
+  });
+  const [first, second] = [push('one'), push('two')];
+  await until(() => handled.length === 1);
+  const drained = ue.drain();
+  slow.open();
+  t.like(await first, { state: 'acked', attempts: 1 });
+  await drained;
+  const seen: string[] = [];
+  await openUe(t, sim, ({ payload }) => void seen.push(Buffer.from(payload).toString()), {
+    listen: { host: ue.address.host, port: ue.address.port },
+  });
+  t.like(await second, { state: 'acked', via: 'bootstrap' });
+  t.deepEqual(seen, ['two']);
+  t.is(naf.fullHandshakes, 2);
+});
