@@ -15,7 +15,7 @@ import {
 import { fromHex, isHex, toHex } from '../lib/bytes.ts';
 import { readSecretFile, requirePrivate } from '../store/secret-file.ts';
 import { EXIT, writeJson, type CommandIo } from './io.ts';
-import { CommandFailure } from './run.ts';
+import { CommandFailure, subcommand } from './run.ts';
 
 interface AkaOptions {
   readonly k: string;
@@ -33,8 +33,7 @@ interface AkaOptions {
 
 /** Adds `aka` to the program; its results go to `io.stdout`, in lower-case hex. */
 export function addAkaCommand(program: Command, io: CommandIo): void {
-  const command = program
-    .command('aka')
+  const command = subcommand(program, 'aka')
     .description('compute AKA values and GBA keys for one RAND')
     .addOption(
       new Option('--algorithm <name>', 'AKA algorithm').choices(['milenage']).default('milenage'),

@@ -10,7 +10,7 @@ import { ladder, type Facts } from './demo-ladder.ts';
 import { openWire } from './demo-wire.ts';
 import { EXIT, type CommandIo } from './io.ts';
 import { seconds } from './options.ts';
-import { CommandFailure } from './run.ts';
+import { CommandFailure, subcommand } from './run.ts';
 import { whenAborted } from './send.ts';
 
 interface DemoOptions {
@@ -22,8 +22,7 @@ const UE = '001010000000001';
 const RECEIPT_MS = 30_000;
 
 export function addDemoCommand(program: Command, io: CommandIo): void {
-  program
-    .command('demo')
+  subcommand(program, 'demo')
     .description('see the whole chain work: NAF and UE as processes of their own, three pushes')
     .addOption(
       new Option('--tls <version>', 'TLS version of the layer')

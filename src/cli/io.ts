@@ -24,12 +24,28 @@ export const EXIT = {
 } as const;
 
 /** One JSON object on a line of its own; C1 control characters, which a terminal may obey, as escapes. */
-export function writeJson(stream: Writable, value: object): void {
+export function jsonLine(value: object): string {
   const json = JSON.stringify(value).replace(
     /[\u007f-\u009f]/g,
     (control) => `\\u00${control.charCodeAt(0).toString(16)}`,
   );
-  stream.write(`${json}\n`);
+  return `${json}\n`;
+}
+
+export function writeJson(stream: Writable, value: object): void {
+  stream.write(jsonLine(value));
+}
+
+/** Resolves when the operating system has it: what is written then outlives this process. */
+export async function writeThrough(stream: Writable, chunk: Uint8Array | string): Promise<void> {
+  const written = new Promise<void>((resolve, reject) => {
+    stream.write(chunk, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+  if (stream.writableLength > 0) await written;
+  else written.catch(() => undefined);
 }
 
 /** Text that came from elsewhere, safe for a terminal: control characters are shown, not obeyed. */

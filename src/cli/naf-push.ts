@@ -12,10 +12,20 @@ import { packageVersion } from './version.ts';
 export function main(argv: readonly string[], io: CommandIo): Promise<number> {
   const program = bindOutput(new Command('naf-push'), io)
     .description('Push to a device that has a SIM and nothing else (3GPP GBA Push, TLS-PSK, CoAP).')
-    .version(packageVersion());
+    .version(packageVersion())
+    .usage(
+      '[options] <command>\n       naf-push <ue> -m TEXT        (short for: naf-push send <ue> -m TEXT)',
+    )
+    .addHelpText('after', EXAMPLES);
   addSendCommand(program, io);
   addSaCommand(program, io);
   addAkaCommand(program, io);
   addDemoCommand(program, io);
   return run(program, argv, io);
 }
+
+const EXAMPLES = `
+Examples:
+    $ naf-push demo
+    $ naf-push 001010000000001 -m 'hello'      (with ue-listen in another terminal)
+    $ naf-push send --help`;

@@ -13,12 +13,12 @@ import {
   type Endpoint,
   type TriggerAddress,
 } from '../codec/address.ts';
-import { openKeyLog } from '../net/keylog.ts';
 import { createUdpTriggerSender } from '../net/upa-udp.ts';
 import { openLmdbStore } from '../store/lmdb.ts';
 import { loadTlsPolicy, packageFile } from '../store/policy.ts';
 import { readSubscribers, type SubscriberRecord } from '../store/subscribers.ts';
 import type { CommandIo } from './io.ts';
+import { keyLogFor } from './keylog.ts';
 import {
   allowDemoOption,
   bindingFrom,
@@ -70,10 +70,11 @@ export function addNafOptions(command: Command): Command {
       '--suite <name>',
       'the one cipher suite, as OpenSSL names it (see certs-none/policy.json)',
     )
-    .option('--listen <host:port>', 'where UEs connect to', endpoint, {
-      host: '127.0.0.1',
-      port: 0,
-    })
+    .addOption(
+      new Option('--listen <host:port>', 'where UEs connect to')
+        .argParser(endpoint)
+        .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1 and a free port'),
+    )
     .option(
       '--advertise <host:port>',
       'what UEs are told to connect to (default: where this listens)',
@@ -118,14 +119,9 @@ export async function openNaf(
 
   const policy = loadTlsPolicy();
   const { binding, only } = usageError(() => bindingFrom(options.tls, options.suite, policy));
-  const keylog = options.keylog === undefined ? undefined : openKeyLog(options.keylog);
+  const keylog = keyLogFor(options.keylog, 'naf-push', io);
   const store = await openLmdbStore({ folder: stateFolder(options.state, io.env), name: 'hss' });
   const hss = createHss({ subscribers, store });
-  if (keylog !== undefined) {
-    io.stderr.write(
-      `naf-push: TLS secrets go to ${options.keylog ?? ''}: whoever reads it reads every push\n`,
-    );
-  }
   const server = await listenPushServer({
     bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
     triggers: createUdpTriggerSender({ clock: systemClock }),

@@ -1,51 +1,71 @@
-/** Tells on stderr what happens, for `-v`, and the few things a user must know without asking. */
-import { eventNames, subscribe, type EventName } from '../lib/events.ts';
+/** Tells on stderr what happens: every event for `-v`, else only what a user must know without asking. */
+import { eventNames, subscribe, type EventName, type EventTable } from '../lib/events.ts';
 import { printable, writeJson, type CommandIo } from './io.ts';
 
-/** `quiet` nothing, `normal` refusals and unreachable peers, `verbose` every event. */
-export type Loudness = 'quiet' | 'normal' | 'verbose';
+export interface NarrationOptions {
+  /** The name that lines begin with. */
+  readonly command: 'naf-push' | 'ue-listen';
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly verbose?: boolean | undefined;
+}
 
-const ALWAYS: ReadonlySet<EventName> = new Set([
-  'gba:trigger:refused',
-  'gba:trigger:unreachable',
-  'gba:tls:refused',
-  'gba:push:failed',
-]);
+/** What is told unless `quiet`, as sentences. */
+const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => string } = {
+  'gba:trigger:refused': ({ from, reason, code }) =>
+    `refused a trigger from ${from}: ${reason} (${code})`,
+  'gba:trigger:unreachable': ({ to }) => `nothing listens for triggers at ${to}`,
+  'gba:tls:refused': ({ remote, reason, code }) =>
+    `no secure layer with ${remote}: ${reason} (${code})`,
+  'gba:push:failed': ({ id, reason }) => `push ${id} must wait: ${reason}`,
+};
 
-/** In `normal`, events that differ in nothing but a peer's address are told once in this time. */
+/** A sentence that differs in nothing but a peer's address is told once in this time. */
 const REPEAT_MS = 1_000;
 
 /** Writes events as they come, as JSON lines when `json`; the returned function ends it. */
-export function narrate(io: CommandIo, options: { json: boolean; loudness: Loudness }): () => void {
-  const verbose = options.loudness === 'verbose';
-  const names = eventNames.filter(
-    (name) => verbose || (options.loudness === 'normal' && ALWAYS.has(name)),
-  );
-  const toldAt = new Map<string, number>();
-  const endings = names.map((name) =>
-    subscribe(name, (message) => {
-      const now = performance.now();
-      if (!verbose) {
-        const code = 'code' in message ? message.code : '';
-        // A NAF sends one GPI several times: dropping the copies is no news.
-        if (code === 'ERR_UPA_DUPLICATE') return;
-        const kind = `${name} ${code}`;
-        if (now - (toldAt.get(kind) ?? -Infinity) < REPEAT_MS) return;
-        toldAt.set(kind, now);
-      }
-      const at = performance.timeOrigin + now;
-      if (options.json) {
-        // The machine's own clock since it started: the same for every process on it.
-        const uptimeMs = Number(process.hrtime.bigint()) / 1e6;
-        return writeJson(io.stderr, { event: name, at, uptimeMs, ...message });
-      }
-      const time = verbose ? `${new Date(at).toISOString().slice(11, 23)}  ` : '';
-      io.stderr.write(`${time}${name.slice(4).replace(':', ' ')}  ${describe(message)}\n`);
-    }),
-  );
+export function narrate(io: CommandIo, options: NarrationOptions): () => void {
+  const endings = eventNames.flatMap((name) => {
+    if (options.verbose === true) return tellAll(name, io, options);
+    if (options.quiet === true || !(name in SENTENCES)) return [];
+    return tellSentence(name, io, options);
+  });
   return () => {
     for (const end of endings) end();
   };
+}
+
+function tellAll(name: EventName, io: CommandIo, { json }: NarrationOptions): () => void {
+  return subscribe(name, (message) => {
+    const at = performance.timeOrigin + performance.now();
+    if (json === true) return writeEvent(io, name, at, message);
+    const time = new Date(at).toISOString().slice(11, 23);
+    io.stderr.write(`${time}  ${name.slice(4).replace(':', ' ')}  ${describe(message)}\n`);
+  });
+}
+
+function tellSentence<N extends EventName>(
+  name: N,
+  io: CommandIo,
+  { command, json }: NarrationOptions,
+): () => void {
+  const toldAt = new Map<string, number>();
+  return subscribe(name, (message) => {
+    const code = 'code' in message ? message.code : '';
+    // A NAF sends one GPI several times: dropping the copies is no news.
+    if (code === 'ERR_UPA_DUPLICATE') return;
+    const now = performance.now();
+    if (now - (toldAt.get(code) ?? -Infinity) < REPEAT_MS) return;
+    toldAt.set(code, now);
+    if (json === true) return writeEvent(io, name, performance.timeOrigin + now, message);
+    io.stderr.write(`${command}: ${printable(SENTENCES[name]?.(message) ?? name)}\n`);
+  });
+}
+
+function writeEvent(io: CommandIo, event: EventName, at: number, message: object): void {
+  // The machine's own clock since it started: the same for every process on it.
+  const uptimeMs = Number(process.hrtime.bigint()) / 1e6;
+  writeJson(io.stderr, { event, at, uptimeMs, ...message });
 }
 
 function describe(message: object): string {
@@ -53,7 +73,7 @@ function describe(message: object): string {
     .map(([key, value]: [string, unknown]) => {
       const text =
         typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value);
-      return `${key}=${printable(/\s/.test(text) ? JSON.stringify(text) : text)}`;
+      return `${key}=${/\s/.test(text) ? JSON.stringify(text) : printable(text)}`;
     })
     .join(' ');
 }

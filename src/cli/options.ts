@@ -19,7 +19,8 @@ export function argument<T>(parse: (text: string) => T): (text: string) => T {
       return parse(text);
     } catch (error) {
       const reason = reasonOf(error);
-      throw new InvalidArgumentError(/[.?]$/.test(reason) ? reason : `${reason}.`);
+      const sentence = `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`;
+      throw new InvalidArgumentError(/[.?]$/.test(sentence) ? sentence : `${sentence}.`);
     }
   };
 }

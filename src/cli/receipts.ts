@@ -21,8 +21,7 @@ export function printReceipt(io: CommandIo, receipt: Receipt, { json, quiet }: R
     };
     writeJson(io.stdout, { id, ue, state, reason, detail, code, via, attempts, ms: times });
   } else if (quiet !== true) {
-    const why = code === undefined ? `  ${detail ?? ''}` : '';
-    const words = state === 'acked' ? state : `dead(${reason ?? ''})${why}`;
+    const words = state === 'acked' ? state : `dead(${reason ?? ''})  ${detail ?? ''}`;
     io.stdout.write(
       `${id}  ${words}${via === undefined ? '' : `  ${via}`}  ${describeTimes(ms)}\n`,
     );

@@ -1,5 +1,5 @@
 /** Runs one command line: errors become one clear line on stderr and the exit code of design 11. */
-import { CommanderError, type Command } from 'commander';
+import { CommanderError, type Command, type CommandOptions } from 'commander';
 import { GbaError, type GbaErrorCode, reasonOf } from '../errors.ts';
 import { EXIT, type CommandIo } from './io.ts';
 
@@ -25,6 +25,13 @@ export function bindOutput(program: Command, io: CommandIo): Command {
       },
     })
     .showHelpAfterError(`(try '${program.name()} --help')`);
+}
+
+/** Adds a command whose usage errors lead to its own help. */
+export function subcommand(parent: Command, name: string, options: CommandOptions = {}): Command {
+  const names = [name];
+  for (let one: Command | null = parent; one !== null; one = one.parent) names.unshift(one.name());
+  return parent.command(name, options).showHelpAfterError(`(try '${names.join(' ')} --help')`);
 }
 
 /** Runs a check of the command line: what it throws is the user's mistake, exit code 2. */

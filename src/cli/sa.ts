@@ -12,7 +12,7 @@ import { narrate } from './narrate.ts';
 import { argument, parseUe, type UeName } from './options.ts';
 import { lines } from './payloads.ts';
 import { printReceipt } from './receipts.ts';
-import { CommandFailure } from './run.ts';
+import { CommandFailure, subcommand } from './run.ts';
 import { whenAborted } from './send.ts';
 
 interface AnnounceOptions extends NafOptions {
@@ -23,10 +23,8 @@ interface AnnounceOptions extends NafOptions {
 }
 
 export function addSaCommand(program: Command, io: CommandIo): void {
-  const announce = program
-    .command('sa')
-    .description('security associations')
-    .command('announce')
+  const sa = subcommand(program, 'sa').description('security associations');
+  const announce = subcommand(sa, 'announce')
     .description(
       'make an association per UE without a trigger, print it, and serve whoever has its key',
     )
@@ -50,8 +48,7 @@ async function announceAndServe(
   options: AnnounceOptions,
   io: CommandIo,
 ): Promise<void> {
-  const loudness = options.verbose ? 'verbose' : options.quiet ? 'quiet' : 'normal';
-  const endNarration = narrate(io, { json: options.json ?? false, loudness });
+  const endNarration = narrate(io, { command: 'naf-push', ...options });
   const naf = await openNaf(options, io, { ues, giveUpMs: Infinity, bootstrap: false });
   const { server, impis } = naf;
   try {

@@ -7,7 +7,7 @@ import { narrate } from './narrate.ts';
 import { argument, parseUe, seconds, triggerAddress, wholeNumber, type UeName } from './options.ts';
 import { payloads, type PayloadOptions } from './payloads.ts';
 import { printReceipt, Tally } from './receipts.ts';
-import { CommandFailure } from './run.ts';
+import { CommandFailure, subcommand } from './run.ts';
 
 interface SendOptions extends NafOptions, PayloadOptions {
   readonly ttl: number;
@@ -20,8 +20,7 @@ interface SendOptions extends NafOptions, PayloadOptions {
 }
 
 export function addSendCommand(program: Command, io: CommandIo): void {
-  const command = program
-    .command('send', { isDefault: true })
+  const command = subcommand(program, 'send', { isDefault: true })
     .description('push to a UE and wait until it has handled it (the default command)')
     .argument('<ue>', 'IMSI or IMPI of a subscriber', argument(parseUe))
     .option('-m, --message <text>', 'push this text')
@@ -30,7 +29,7 @@ export function addSendCommand(program: Command, io: CommandIo): void {
     .option('--trigger <udp://host:port>', 'where the UE hears triggers', triggerAddress)
     .option(
       '--ttl <seconds>',
-      'how long a push is of use; 0: now or never',
+      'how long a push is of use (0: over an open layer now or never, so not the first one)',
       wholeNumber(0, 2_419_200),
       3_600,
     )
@@ -61,8 +60,7 @@ async function send(ue: UeName, options: SendOptions, io: CommandIo): Promise<nu
   if (sources.length !== 1) {
     throw new CommandFailure(EXIT.usage, 'say what to push: one of -m TEXT, -f FILE or -l');
   }
-  const loudness = options.verbose ? 'verbose' : options.quiet ? 'quiet' : 'normal';
-  const endNarration = narrate(io, { json: options.json ?? false, loudness });
+  const endNarration = narrate(io, { command: 'naf-push', ...options });
   const naf = await openNaf(options, io, { ues: [ue], giveUpMs: options.timeout * 1_000 });
   try {
     return await pushAll(naf, options, io);

@@ -1,5 +1,4 @@
 /** The command `ue-listen`: what the device does. */
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
@@ -7,7 +6,6 @@ import { ConfigError, reasonOf } from '../errors.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { formatTriggerAddress, isLoopback, type TriggerAddress } from '../codec/address.ts';
-import { openKeyLog } from '../net/keylog.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { openHandledLog } from '../store/handled-log.ts';
 import { openLmdbStore } from '../store/lmdb.ts';
@@ -23,7 +21,8 @@ import { NotNow, type PushHandler } from '../ue/delivery.ts';
 import { listenForPushes } from '../ue/listener.ts';
 import { createUsim } from '../ue/usim.ts';
 import { runHandler } from './exec.ts';
-import { EXIT, writeJson, type CommandIo } from './io.ts';
+import { EXIT, jsonLine, writeJson, writeThrough, type CommandIo } from './io.ts';
+import { keyLogFor } from './keylog.ts';
 import { DEFAULT_TRIGGER } from './naf.ts';
 import { narrate } from './narrate.ts';
 import {
@@ -68,11 +67,10 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
     .version(packageVersion())
     .argument('[args...]', 'arguments for the --exec program, after --')
     .option('--usim <file>', 'JSON file with IMSI and keys, mode 0600 (default: the demo USIM)')
-    .option(
-      '--trigger <udp://host:port>',
-      'where triggers come in',
-      triggerAddress,
-      DEFAULT_TRIGGER,
+    .addOption(
+      new Option('--trigger <udp://host:port>', 'where triggers come in')
+        .argParser(triggerAddress)
+        .default(DEFAULT_TRIGGER, formatTriggerAddress(DEFAULT_TRIGGER)),
     )
     .option(
       '--advertise <udp://host:port>',
@@ -131,9 +129,8 @@ async function listen(
   const handler = countdown(handlerFor(args, options, io), options.count, finish);
   const folder = join(stateFolder(options.state, io.env), `ue-${credentials.imsi}`);
   const unlock = lockFolder(folder);
-  const keylog = options.keylog === undefined ? undefined : openKeyLog(options.keylog);
-  const loudness = options.verbose ? 'verbose' : options.quiet ? 'quiet' : 'normal';
-  const endNarration = narrate(io, { json: options.json ?? false, loudness });
+  const keylog = keyLogFor(options.keylog, 'ue-listen', io);
+  const endNarration = narrate(io, { command: 'ue-listen', ...options });
   const store = await openLmdbStore({ folder, name: 'usim' });
   try {
     const listener = await listenForPushes({
@@ -174,7 +171,7 @@ function announceListening(
   else if (quiet !== true) io.stderr.write(`ue-listen: ${impi} waits for triggers at ${trigger}\n`);
 }
 
-/** Prints the push, or runs the program; either way the push is handled when it returns. */
+/** Prints the push, or runs the program; either way the push is handled when it returns, and not before. */
 function handlerFor(args: readonly string[], options: ListenOptions, io: CommandIo): PushHandler {
   const { exec, json, format } = options;
   const print = usageError(() => pushFormat(format, io.stdout.isTTY === true));
@@ -183,8 +180,15 @@ function handlerFor(args: readonly string[], options: ListenOptions, io: Command
       const output = json === true ? io.stderr : io.stdout;
       await runHandler([exec, ...args], push, { env: io.env, stderr: io.stderr, output });
     }
-    if (json === true) writeJson(io.stdout, pushJson(push));
-    else if (exec === undefined && !io.stdout.write(print(push))) await once(io.stdout, 'drain');
+    if (exec !== undefined) {
+      if (json === true) writeJson(io.stdout, pushJson(push));
+      return;
+    }
+    await writeThrough(io.stdout, json === true ? jsonLine(pushJson(push)) : print(push)).catch(
+      () => {
+        throw new NotNow();
+      },
+    );
   };
 }
 

@@ -265,7 +265,8 @@ export class Device {
   #silent(ms: number): ChannelError {
     return new ChannelError(
       'ERR_CHANNEL_TIMEOUT',
-      `${this.impi} did not connect within ${Math.round(ms / 1_000)} s: it is absent, or its SIM holds another key`,
+      `${this.impi} did not connect within ${Math.round(ms / 1_000)} s: it is absent, or its SIM holds ` +
+        'another key (or has seen later sequence numbers than this HSS gives)',
       { retryable: true },
     );
   }

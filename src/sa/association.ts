@@ -33,7 +33,7 @@ export interface Parked extends SaTerms {
   readonly key: Uint8Array;
 }
 
-export type CloseReason = 'expired' | 'revoked' | 'superseded' | 'refused';
+export type CloseReason = 'expired' | 'revoked' | 'superseded';
 
 /** Over. There is no key in it. */
 export interface Closed extends SaTerms {

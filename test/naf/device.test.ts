@@ -76,7 +76,7 @@ test('a UE that never comes is triggered again and again, then given up with a s
     state: 'dead',
     reason: 'dropped',
     code: 'ERR_CHANNEL_TIMEOUT',
-    detail: `${impi} did not connect within 40 s: it is absent, or its SIM holds another key`,
+    detail: `${impi} did not connect within 40 s: it is absent, or its SIM holds another key (or has seen later sequence numbers than this HSS gives)`,
     attempts: 0,
   });
   t.is(deeds.filter((deed) => deed === 'trigger').length, 3);
