@@ -14,7 +14,9 @@ if (!(major >= 25 || (leastMinor[major] !== undefined && minor >= leastMinor[maj
   fail(`Node ${process.versions.node} is too old: use Node 20.19, 22.20 or 24.12, or later.`);
 }
 
-const lock = createHash('sha256').update(readFileSync(at('package-lock.json'))).digest('hex');
+const lock = createHash('sha256')
+  .update(readFileSync(at('package-lock.json')))
+  .digest('hex');
 const stamp = at('node_modules', '.setup-stamp');
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   console.error('set-up: installing the dependencies of package-lock.json');
@@ -47,7 +49,8 @@ function run(command, args) {
     cwd: root,
     stdio: ['ignore', process.stderr, process.stderr],
   });
-  if (status !== 0) fail(`set-up failed: ${command} ${args[0]}: ${error?.message ?? `exit ${status}`}`);
+  if (status !== 0)
+    fail(`set-up failed: ${command} ${args[0]}: ${error?.message ?? `exit ${status}`}`);
 }
 
 function fail(message) {

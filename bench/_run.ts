@@ -1,5 +1,5 @@
 /** What every benchmark shares: fixed inputs, a UE process, figures with their spread, and where they were taken. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -13,47 +13,53 @@ import {
   parseFqdn,
   readSubscribers,
   systemClock,
+  type Endpoint,
   type Impi,
   type PushServer,
   type TlsBinding,
+  type TriggerAddress,
 } from '../src/index.ts';
 import { packageFile } from '../src/store/policy.ts';
 
 export const NAF = parseFqdn('naf.mnc001.mcc001.pub.3gppnetwork.org');
 
 export interface Bench {
-  readonly naf: PushServer;
   readonly impi: Impi;
-  readonly ue: ChildProcess;
+  /** A NAF in this process; each is a NAF of its own, all share one HSS. */
+  listen(): Promise<PushServer>;
+  /** Ends the UE. */
   close(): Promise<void>;
 }
 
-/** A NAF in this process and a UE in one of its own, both by the public API, over loopback. */
-export async function openBench(binding: TlsBinding = { version: '1.3' }): Promise<Bench> {
+export interface BenchOptions {
+  readonly binding?: TlsBinding;
+  /** Where the UE connects, when that is a relay. */
+  readonly advertise?: Endpoint;
+}
+
+/** A UE in a process of its own and NAFs in this one, all by the public API, over loopback. */
+export async function openBench({ binding, advertise }: BenchOptions = {}): Promise<Bench> {
   const ue = fork(fileURLToPath(new URL('_ue.ts', import.meta.url)));
-  const [{ trigger }] = (await once(ue, 'message')) as [
-    { trigger: { host: string; port: number } },
-  ];
+  const [{ trigger }] = (await once(ue, 'message')) as [{ trigger: TriggerAddress }];
   const policy = loadTlsPolicy();
   const { subscribers } = readSubscribers(packageFile('certs-none/demo-subscribers.json'));
   const [subscriber] = subscribers;
   if (subscriber === undefined) throw new Error('no demo subscriber');
   const hss = createHss({ subscribers, store: openMemoryStore() });
-  const naf = await listenPushServer({
-    bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
-    triggers: createUdpTriggerSender({ clock: systemClock }),
-    policy,
-    binding,
-    nafFqdn: NAF,
-    listen: { host: '127.0.0.1', port: 0 },
-    triggerAddress: () => ({ transport: 'udp', ...trigger }),
-  });
   return {
-    naf,
     impi: subscriber.impi,
-    ue,
+    listen: () =>
+      listenPushServer({
+        bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
+        triggers: createUdpTriggerSender({ clock: systemClock }),
+        policy,
+        nafFqdn: NAF,
+        listen: { host: '127.0.0.1', port: 0 },
+        triggerAddress: () => trigger,
+        ...(binding && { binding }),
+        ...(advertise && { advertise }),
+      }),
     async close() {
-      await naf.drain();
       ue.disconnect();
       await once(ue, 'exit');
     },

@@ -1,12 +1,12 @@
 /**
- * Acknowledged pushes over one open layer to one UE: NAF CPU and rate at several windows, beside a
- * naive loop over the same framing and the same TLS, in the same run.
+ * Acknowledged pushes over one open layer to one UE: NAF CPU and rate at several windows, beside the
+ * floor, in the same run: fixed frames over the same TLS, which nobody parses or records.
  *
  *   node --import=ts-blank-space/register bench/push.ts [--pushes N] [--rounds N] [--windows N,N]
  */
 import { parseArgs } from 'node:util';
-import { cpuSince, machine, number, openBench, spread, type Bench } from './_run.ts';
-import { openNaive, type Naive } from './_naive.ts';
+import { cpuSince, machine, number, openBench, spread } from './_run.ts';
+import { openFloor, type Floor } from './_floor.ts';
 
 const { values } = parseArgs({
   options: {
@@ -57,17 +57,18 @@ async function measure(
   return { nafCpuUs: cpuSince(cpu) / count, perSecond: count / seconds };
 }
 
-const bench: Bench = await openBench();
-const naive: Naive = await openNaive();
+const bench = await openBench();
+const naf = await bench.listen();
+const floor: Floor = await openFloor();
 const systems: Record<string, (acked: () => void) => void> = {
   'gba-push': (acked) => {
     // A short TTL lets the UE forget ids while the run lasts; each is still recorded on its disk.
-    void bench.naf.push(bench.impi, payload, { ttlSeconds: 1 }).then((receipt) => {
+    void naf.push(bench.impi, payload, { ttlSeconds: 1 }).then((receipt) => {
       if (receipt.state !== 'acked') throw new Error(`${receipt.id}: ${receipt.reason ?? ''}`);
       acked();
     });
   },
-  floor: naive.push,
+  floor: floor.push,
 };
 
 const results = new Map<string, Round[]>();
@@ -93,6 +94,7 @@ for (const [key, measured] of results) {
       `   ${number(rate.min, 0)} / ${number(rate.median, 0)} / ${number(rate.max, 0)} acked/s`,
   );
 }
-console.log(`full handshakes: ${bench.naf.fullHandshakes}`);
+console.log(`full handshakes: ${naf.fullHandshakes}`);
+await naf.drain();
 await bench.close();
-await naive.close();
+await floor.close();

@@ -14,7 +14,9 @@ export interface Facts {
   readonly ue: readonly RoleEvent[];
 }
 
+/** Columns between the NAF's line and the UE's, and to the BSF's. */
 const WIDTH = 62;
+const TO_BSF = 24;
 
 /** The lines of one push: only the steps that were taken, each with its time. */
 export function ladder({ receipt, naf, ue }: Facts): string[] {
@@ -24,19 +26,20 @@ export function ladder({ receipt, naf, ue }: Facts): string[] {
   const accepted = find(ue, 'gba:trigger:accepted');
   const dialled = find(ue, 'gba:tls:secured');
   const answered = find(ue, 'gba:push:answered');
-  const lines = [row('  NAF', 'UE / USIM')];
+  const lines = ['  NAF'.padEnd(WIDTH - 3) + 'UE / USIM'];
 
   if (sent !== undefined) {
-    lines.push(step('1-2 push-info to the BSF: Ks_NAF, GPI', '|', ms.bsf));
+    lines[0] = '  NAF'.padEnd(TO_BSF) + 'BSF / HSS'.padEnd(WIDTH - TO_BSF - 3) + 'UE / USIM';
+    lines.push(toBsf('1 push-info request', '>'), toBsf('2 Ks_NAF, GPI', '<', ms.bsf));
     const told = find(naf, 'gba:bsf:answered');
     const transit = told && received && number(received, 'uptimeMs') - number(told, 'uptimeMs');
     lines.push(arrow(`3 GPI 001 (psk-tls), UDP, ${number(sent, 'octets')} octets`, '>', transit));
   }
   if (accepted !== undefined) {
-    lines.push(step('', '4 USIM: AUTN, CK, IK; Ks_NAF', number(accepted, 'totalMs')));
+    lines.push(step('4 USIM: AUTN, CK, IK; Ks_NAF', number(accepted, 'totalMs')));
   }
   if (dialled !== undefined) {
-    const identity = String(dialled['bTid']).slice(0, 8);
+    const identity = String(dialled['bTid']).slice(0, 6);
     lines.push(arrow(`5 ClientHello, PSK identity 3GPP-bootstrapping;${identity}...`, '<'));
     lines.push(
       arrow(
@@ -48,7 +51,7 @@ export function ladder({ receipt, naf, ue }: Facts): string[] {
   }
   lines.push(arrow(`7 PUT /push/${receipt.id}`, '>'));
   if (answered !== undefined) {
-    lines.push(step('', '8 handler', number(answered, 'handlerMs')));
+    lines.push(step('8 handler', number(answered, 'handlerMs')));
   }
   if (receipt.state === 'acked') lines.push(arrow('9 2.01 Created', '<', ms.push));
   const outcome =
@@ -65,23 +68,33 @@ function number(event: RoleEvent, field: string): number {
   return Number(event[field]);
 }
 
-function row(left: string, right: string): string {
-  return left.padEnd(WIDTH - right.length + 6) + right;
-}
-
 /** Something that one side does for itself. */
-function step(left: string, right: string, ms?: number): string {
-  const inner = right === '|' ? ` ${left}`.padEnd(WIDTH) : ` ${left}${right} `.padStart(WIDTH);
-  return `   |${inner}|${ms === undefined ? '' : `  ${time(ms)}`}`;
+function step(right: string, ms?: number): string {
+  return line(`${right} `.padStart(WIDTH), ms);
 }
 
-/** Something that travels. */
+/** Something that travels between NAF and BSF. */
+function toBsf(text: string, kind: '<' | '>', ms?: number): string {
+  return line(`${drawn(text, kind, TO_BSF)}|`.padEnd(WIDTH), ms);
+}
+
+/** Something that travels between NAF and UE. */
 function arrow(text: string, kind: '<' | '>' | '=', ms?: number): string {
-  const line = kind === '=' ? '=' : '-';
-  const body = ` ${text} `.padEnd(kind === '=' ? WIDTH - 3 : WIDTH - 2, line);
-  const drawn =
-    kind === '>' ? `${line}${body}>` : kind === '<' ? `<${line}${body}` : `<${line}${body}>`;
-  return `   |${drawn.slice(0, WIDTH)}|${ms === undefined ? '' : `  ${time(ms)}`}`;
+  return line(drawn(text, kind, WIDTH), ms);
+}
+
+function drawn(text: string, kind: '<' | '>' | '=', width: number): string {
+  const stroke = kind === '=' ? '=' : '-';
+  const left = kind === '>' ? stroke : `<${stroke}`;
+  const right = kind === '<' ? '' : '>';
+  return `${left} ${text} `
+    .padEnd(width - right.length, stroke)
+    .concat(right)
+    .slice(0, width);
+}
+
+function line(inner: string, ms: number | undefined): string {
+  return `   |${inner}|${ms === undefined ? '' : `  ${time(ms)}`}`;
 }
 
 function time(ms: number): string {

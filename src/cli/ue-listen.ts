@@ -176,19 +176,16 @@ function handlerFor(args: readonly string[], options: ListenOptions, io: Command
   const { exec, json, format } = options;
   const print = usageError(() => pushFormat(format, io.stdout.isTTY === true));
   return async (push) => {
-    if (exec !== undefined) {
-      const output = json === true ? io.stderr : io.stdout;
-      await runHandler([exec, ...args], push, { env: io.env, stderr: io.stderr, output });
-    }
-    if (exec !== undefined) {
-      if (json === true) writeJson(io.stdout, pushJson(push));
+    if (exec === undefined) {
+      const line = json === true ? jsonLine(pushJson(push)) : print(push);
+      await writeThrough(io.stdout, line).catch(() => {
+        throw new NotNow();
+      });
       return;
     }
-    await writeThrough(io.stdout, json === true ? jsonLine(pushJson(push)) : print(push)).catch(
-      () => {
-        throw new NotNow();
-      },
-    );
+    const output = json === true ? io.stderr : io.stdout;
+    await runHandler([exec, ...args], push, { env: io.env, stderr: io.stderr, output });
+    if (json === true) writeJson(io.stdout, pushJson(push));
   };
 }
 

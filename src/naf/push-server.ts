@@ -234,7 +234,6 @@ export class PushServer {
         device.refused(entry, detail);
       },
       onOpen: ({ triggerAddress }) => {
-        if (this.#registry.current(bTid) === undefined) return;
         device.attach(layer, triggerAddressIn(triggerAddress));
         this.#supersede(impi, bTid);
       },

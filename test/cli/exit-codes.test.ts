@@ -1,8 +1,8 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { createSocket } from 'node:dgram';
-import { join } from 'node:path';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { exitCodeOf } from '../../src/cli/run.ts';
 import { packageFile } from '../../src/store/policy.ts';

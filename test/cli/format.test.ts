@@ -1,7 +1,7 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import test from 'ava';
 import fc from 'fast-check';
-import { printable, writeJson } from '../../src/cli/io.ts';
+import { printable, writeJson, writeThrough } from '../../src/cli/io.ts';
 import { pushFormat, pushJson } from '../../src/cli/push-format.ts';
 import { bTidOf, parseFqdn, parsePushId } from '../../src/ids.ts';
 import type { Push } from '../../src/ue/delivery.ts';
@@ -54,7 +54,10 @@ test('a terminal shows control characters and does not obey them', (t) => {
 test('whatever is pushed, a terminal gets no control character but newline and tab', (t) => {
   fc.assert(
     fc.property(
-      fc.oneof(fc.string({ unit: 'binary' }).map(Buffer.from), fc.uint8Array()),
+      fc.oneof(
+        fc.string({ unit: 'binary' }).map((text) => Buffer.from(text)),
+        fc.uint8Array(),
+      ),
       (payload) => {
         t.notRegex(shown('%p', payload, true), /[^\P{Cc}\n\t]/u);
         t.notRegex(printable(Buffer.from(payload).toString('latin1')), /[^\P{Cc}\n\t]/u);
@@ -90,4 +93,19 @@ test('a JSON line is one line without control characters, and says what was mean
       t.deepEqual(JSON.parse(line), { payload });
     }),
   );
+});
+
+test('a line counts as written when the system has it, not when it waits in this process', async (t) => {
+  const taken: ((error?: Error) => void)[] = [];
+  const slow = new Writable({ write: (_chunk, _encoding, done) => void taken.push(done) });
+  slow.on('error', () => undefined);
+  let written = false;
+  const first = writeThrough(slow, 'line\n').then(() => (written = true));
+  await new Promise((resolve) => setImmediate(resolve));
+  t.false(written);
+  taken[0]?.();
+  await first;
+  const second = writeThrough(slow, 'line\n');
+  taken[1]?.(new Error('EPIPE'));
+  await t.throwsAsync(second, { message: 'EPIPE' });
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
+import { parseEndpoint } from '../../src/codec/address.ts';
 import { CODE } from '../../src/codec/coap.ts';
 import { parsePushRequest, registration } from '../../src/codec/push.ts';
-import { parseEndpoint } from '../../src/codec/address.ts';
 import { pskIdentityOf, parseBTid, parseFqdn, parseImpi, parsePTid } from '../../src/ids.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
 import { systemClock } from '../../src/lib/clock.ts';

@@ -13,9 +13,9 @@ async function refusal(t: ExecutionContext, name: CommandName, args: readonly st
 
 const mistakes: [string, CommandName, string[], RegExp][] = [
   ['a word that is nearly a command', 'naf-push', ['aak'], /did you mean the command aka\?/],
-  ['a word that is no UE', 'naf-push', ['somebody', '-m', 'x'], /a UE is an IMSI/],
+  ['a word that is no UE', 'naf-push', ['somebody', '-m', 'x'], /a UE is an IMSI/i],
   ['too short an IMSI', 'naf-push', ['send', '12345', '-m', 'x'], /IMSI/],
-  ['an IMSI with letters', 'naf-push', ['send', '00101000000000x', '-m', 'x'], /a UE is an IMSI/],
+  ['an IMSI with letters', 'naf-push', ['send', '00101000000000x', '-m', 'x'], /a UE is an IMSI/i],
   ['a malformed IMPI', 'naf-push', ['send', 'a@b@c', '-m', 'x'], /IMPI|domain|FQDN/],
   ['no UE', 'naf-push', ['send', '-m', 'x'], /missing required argument 'ue'/],
   ['nothing to push', 'naf-push', ['send', UE], /one of -m TEXT, -f FILE or -l/],

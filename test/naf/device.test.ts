@@ -1,7 +1,7 @@
 import test from 'ava';
 import { BsfError, GbaError, PushError } from '../../src/errors.ts';
-import { Device, type DeviceOptions, type Patience } from '../../src/naf/device.ts';
 import type { Announcement } from '../../src/naf/announcer.ts';
+import { Device, type DeviceOptions, type Patience } from '../../src/naf/device.ts';
 import type { Receipt } from '../../src/naf/outbox.ts';
 import { announce } from '../../src/sa/association.ts';
 import { makeEntry, type MadeEntry } from '../support/entry.ts';
@@ -22,7 +22,7 @@ function makeDevice(options: Partial<DeviceOptions> = {}) {
     clock,
     announce: () => {
       deeds.push(`announce at ${clock.monotonic()}`);
-      const { state: _, key, ...terms } = makeSa();
+      const { key, ...terms } = makeSa();
       const sa = announce(terms, key);
       const announcement: Announcement = {
         sa,

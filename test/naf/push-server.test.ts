@@ -1,17 +1,17 @@
 import test from 'ava';
+import { CODE, SIGNAL_OPTION, uintOption } from '../../src/codec/coap.ts';
+import { registration } from '../../src/codec/push.ts';
 import { BsfError, ChannelError } from '../../src/errors.ts';
 import { pskIdentityOf, type BTid } from '../../src/ids.ts';
-import { subscribe } from '../../src/lib/events.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { subscribe } from '../../src/lib/events.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
 import { NotNow } from '../../src/ue/delivery.ts';
-import { channelOver } from '../support/channel.ts';
-import { gate, impi, nafFqdn, openLadder, openNaf } from '../support/ladder.ts';
+import { channelOver, rawPeer } from '../support/channel.ts';
+import { gate, impi, openLadder, openNaf } from '../support/ladder.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { createSim } from '../support/sim.ts';
 import { policy, until } from '../support/tls.ts';
-import { CODE } from '../../src/codec/coap.ts';
-import { registration } from '../../src/codec/push.ts';
 
 test('the first push bootstraps, the next ones reuse the layer, and the receipt tells the stages', async (t) => {
   const { naf, push, handled } = await openLadder(t);
@@ -74,16 +74,34 @@ test('a push that "not now" outlives is expired at its time, and not sent again'
   const clock = manualClock();
   const { push, handled } = await openLadder(t, {
     naf: { clock },
-    handler: () => {
-      throw new NotNow(60_000);
+    handler: ({ via }) => {
+      if (via === 'reuse') throw new NotNow(60_000);
     },
   });
+  await push('opens the layer');
   const receipt = push('soon stale', { ttlSeconds: 10 });
-  await until(() => handled.length === 1);
+  await until(() => handled.length === 2);
   await new Promise((resolve) => setTimeout(resolve, 50));
   clock.advance(10_000);
   t.like(await receipt, { state: 'dead', reason: 'expired', attempts: 1 });
-  t.is(handled.length, 1);
+  t.is(handled.length, 2);
+});
+
+test('a client that is slow to say what it takes is not judged by what it has not said', async (t) => {
+  const clock = manualClock();
+  const naf = await openNaf(t, createSim(impi), { bootstrap: false, clock });
+  const { sa } = await naf.announce(impi);
+  const { socket } = await dialPsk({ ...naf.address, sa, policy, clock: systemClock });
+  t.teardown(() => socket.destroy());
+  const peer = rawPeer(socket);
+  const receipt = naf.push(impi, new Uint8Array(10_000));
+  await peer.hear(CODE.CSM);
+  clock.advance(1_000);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  peer.say({ code: CODE.CSM, options: [uintOption(SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE, 65_536)] });
+  const { token } = await peer.hear(CODE.PUT);
+  peer.say({ code: CODE.CREATED, token });
+  t.like(await receipt, { state: 'acked', attempts: 1 });
 });
 
 test('a refusal of the handler and of the BSF each reach the receipt', async (t) => {
@@ -136,14 +154,14 @@ test.serial('at most 8 announced associations of one UE wait; the oldest makes r
   t.deepEqual(closed, all.slice(0, 3));
 });
 
-test('a proved association replaces the older ones, and its own layer survives that', async (t) => {
+test('a proved association replaces the older ones and leaves the younger ones alone', async (t) => {
   const naf = await openNaf(t, createSim(impi), { bootstrap: false });
   const open = async () => {
     const { sa } = await naf.announce(impi);
     const key = Uint8Array.from(sa.key);
     return { ...sa, key };
   };
-  const [older, newer] = [await open(), await open()];
+  const [oldest, older, newer] = [await open(), await open(), await open()];
   const heard: string[] = [];
   const layer = async (sa: typeof older) => {
     const { socket } = await dialPsk({ ...naf.address, sa, policy, clock: systemClock });
@@ -155,17 +173,26 @@ test('a proved association replaces the older ones, and its own layer survives t
     });
     return { channel, open: () => channel.request(registration(undefined), () => undefined) };
   };
-  const [first, second] = [await layer(older), await layer(newer)];
-  second.open();
-  const receipt = await naf.push(impi, Buffer.from('over the newer one'));
-  t.like(receipt, { state: 'acked', via: 'bootstrap' });
+  const idle = await layer(oldest);
+  const first = await layer(older);
   first.open();
+  const receipt = await naf.push(impi, Buffer.from('over the older one'));
+  t.like(receipt, { state: 'acked', via: 'bootstrap' });
+  await idle.channel.closed;
+  const second = await layer(newer);
+  second.open();
   await first.channel.closed;
-  t.like(await naf.push(impi, Buffer.from('still')), { state: 'acked', via: 'reuse' });
-  t.deepEqual(heard, [newer.bTid, newer.bTid]);
-  await t.throwsAsync(dialPsk({ ...naf.address, sa: older, policy, clock: systemClock }), {
-    instanceOf: ChannelError,
+  t.like(await naf.push(impi, Buffer.from('over the newer one')), {
+    state: 'acked',
+    via: 'bootstrap',
   });
+  t.like(await naf.push(impi, Buffer.from('still')), { state: 'acked', via: 'reuse' });
+  t.deepEqual(heard, [older.bTid, newer.bTid, newer.bTid]);
+  for (const sa of [oldest, older]) {
+    await t.throwsAsync(dialPsk({ ...naf.address, sa, policy, clock: systemClock }), {
+      instanceOf: ChannelError,
+    });
+  }
   await second.channel.close();
 });
 
@@ -199,7 +226,7 @@ test.serial(
   'drain lets what is out be answered, takes nothing more, and tells the UE to forget',
   async (t) => {
     const slow = gate();
-    const { naf, ue, push, handled } = await openLadder(t, { handler: () => slow.passed });
+    const { naf, push, handled } = await openLadder(t, { handler: () => slow.passed });
     const out = push('out');
     await until(() => handled.length === 1);
     const told: string[] = [];
@@ -213,7 +240,6 @@ test.serial(
     t.like(await out, { state: 'acked' });
     await drain;
     t.deepEqual(told, ['revoked', 'revoked'], 'at the UE and at the NAF');
-    t.truthy(ue.address);
   },
 );
 
@@ -279,5 +305,4 @@ test('a second NAF cannot listen at the same address', async (t) => {
     code: 'ERR_CONFIG_ADDRESS',
   });
   t.true(error.message.includes(`${address.host}:${address.port}`), error.message);
-  t.is(nafFqdn.split('.', 1)[0], 'naf');
 });

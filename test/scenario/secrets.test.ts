@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { deriveKsNaf, ksOf } from '../../src/aka/kdf.ts';
 import { createMilenage } from '../../src/aka/milenage.ts';

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { Receipt } from '../../src/naf/outbox.ts';
 import {
   listenPushServer,
+  type PushOptions,
   type PushServer,
   type PushServerOptions,
 } from '../../src/naf/push-server.ts';
@@ -27,7 +28,7 @@ export interface Ladder {
   /** What the handler has seen, in order. */
   readonly handled: readonly Push[];
   /** Pushes a text to the one UE. */
-  push(text: string, options?: Parameters<PushServer['push']>[2]): Promise<Receipt>;
+  readonly push: (text: string, options?: PushOptions) => Promise<Receipt>;
 }
 
 export interface LadderOptions {

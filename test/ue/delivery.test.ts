@@ -36,7 +36,7 @@ function makePush({
   return {
     id: parsePushId(`id-${seq}`),
     urgency,
-    ttlSeconds: 60,
+    ttlSeconds: 86_400,
     seq,
     contentFormat: 0,
     payload: payload ?? Buffer.from(text),

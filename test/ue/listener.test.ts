@@ -1,16 +1,23 @@
-import test from 'ava';
 import { createSocket } from 'node:dgram';
-import { announceTo } from '../../src/naf/announcer.ts';
+import test from 'ava';
 import { createBsf } from '../../src/bsf/bsf.ts';
+import type { TriggerAddress } from '../../src/codec/address.ts';
+import { CODE } from '../../src/codec/coap.ts';
+import { pushRequest } from '../../src/codec/push.ts';
 import { parseFqdn, pTidOf, type Fqdn } from '../../src/ids.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { subscribe, type EventTable } from '../../src/lib/events.ts';
+import { announceTo } from '../../src/naf/announcer.ts';
+import type { Respond } from '../../src/net/channel-types.ts';
+import type { Channel } from '../../src/net/channel.ts';
+import { listenPsk } from '../../src/net/psk-server.ts';
 import { SaRegistry } from '../../src/sa/registry.ts';
+import { ask, channelOver } from '../support/channel.ts';
+import { makeEntry } from '../support/entry.ts';
+import { gate, impi, nafFqdn, openLadder, openNaf, openUe } from '../support/ladder.ts';
 import type { Sim } from '../support/sim.ts';
 import { createSim } from '../support/sim.ts';
-import { gate, impi, nafFqdn, openLadder, openNaf, openUe } from '../support/ladder.ts';
 import { policy, until } from '../support/tls.ts';
-import type { TriggerAddress } from '../../src/codec/address.ts';
 
 async function sendDatagram(octets: Uint8Array, { host, port }: TriggerAddress): Promise<void> {
   const socket = createSocket('udp4');
@@ -173,3 +180,55 @@ test.serial('drain answers the push at work and leaves the others to the next li
   t.deepEqual(seen, ['two']);
   t.is(naf.fullHandshakes, 2);
 });
+
+test.serial(
+  'an answer that comes after its association was replaced changes nothing',
+  async (t) => {
+    const sim = createSim(impi);
+    const ue = await openUe(t, sim, () => undefined);
+    const registry = new SaRegistry({ clock: systemClock });
+    const held = new Map<string, { readonly channel: Channel; readonly respond: Respond }>();
+    const server = await listenPsk({
+      host: '127.0.0.1',
+      port: 0,
+      policy,
+      clock: systemClock,
+      find: (identity) => registry.find(identity),
+      onLayer: ({ socket, sa }) => {
+        const channel: Channel = channelOver(socket, {
+          onRequest: (_request, respond) => held.set(sa.bTid, { channel, respond }),
+        });
+      },
+    });
+    t.teardown(async () => {
+      registry.closeAll('revoked');
+      await server.close();
+    });
+    const bTids: string[] = [];
+    for (let n = 0; n < 2; n += 1) {
+      const { sa, envelope } = await announceTo(impi, {
+        bsf: createBsf({ hss: sim.hss, clock: systemClock, policy: policy.keyLifetime }),
+        registry,
+        clock: systemClock,
+        nafFqdn,
+        binding: { version: '1.3' },
+        lifetimeSeconds: 60,
+        connect: () => server.address,
+      });
+      bTids.push(sa.bTid);
+      await sendDatagram(envelope, ue.address);
+      await until(() => held.size === n + 1);
+    }
+    const [older, newer] = bTids.map((bTid) => held.get(bTid));
+    const closed: string[] = [];
+    t.teardown(subscribe('gba:sa:closed', ({ bTid, reason }) => closed.push(`${bTid} ${reason}`)));
+    newer?.respond({ code: CODE.CHANGED });
+    await until(() => closed.length > 0);
+    t.deepEqual(closed, [`${bTids[0] ?? ''} superseded`]);
+    older?.respond({ code: CODE.CHANGED });
+    await older?.channel.closed;
+    const push = { ...pushRequest(makeEntry([], { seq: 1 }).push, 60), code: CODE.PUT };
+    if (newer === undefined) throw new Error('the newer layer is there');
+    t.like(await ask(newer.channel, push), { code: CODE.CREATED });
+  },
+);

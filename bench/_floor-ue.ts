@@ -1,12 +1,12 @@
-/** The far end of the naive loop. */
+/** The far end of the floor. */
 import { connect } from 'node:tls';
-import { ANSWER, FRAME_OCTETS, NAIVE_KEY, TLS13 } from './_naive.ts';
+import { ANSWER, FRAME_OCTETS, FLOOR_KEY, TLS13 } from './_floor.ts';
 
 const socket = connect({
   ...TLS13,
   host: '127.0.0.1',
   port: Number(process.argv[2]),
-  pskCallback: () => ({ psk: NAIVE_KEY, identity: 'naive' }),
+  pskCallback: () => ({ psk: FLOOR_KEY, identity: 'floor' }),
   checkServerIdentity: () => undefined,
 });
 socket.setNoDelay(true);

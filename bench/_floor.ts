@@ -1,16 +1,16 @@
-/** The yardstick: fixed CoAP frames over the same TLS, no ids, no record, no options read; one answer per push. */
+/** The floor: fixed frames of a push's size over the same TLS, counted and answered, not parsed. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 
-export interface Naive {
+export interface Floor {
   readonly push: (acked: () => void) => void;
   close(): Promise<void>;
 }
 
-export const NAIVE_KEY = Buffer.alloc(32, 7);
+export const FLOOR_KEY = Buffer.alloc(32, 7);
 export const TLS13 = {
   minVersion: 'TLSv1.3',
   maxVersion: 'TLSv1.3',
@@ -23,11 +23,11 @@ FRAME.set([0xd4, FRAME.length - 7 - 13, 0x03]);
 /** 2.01 and the token. */
 export const ANSWER = Buffer.from([0x04, 0x41, 0, 0, 0, 0]);
 
-export async function openNaive(): Promise<Naive> {
-  const server = createServer({ ...TLS13, pskCallback: () => NAIVE_KEY });
+export async function openFloor(): Promise<Floor> {
+  const server = createServer({ ...TLS13, pskCallback: () => FLOOR_KEY });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const ue = fork(fileURLToPath(new URL('_naive-ue.ts', import.meta.url)), [
+  const ue = fork(fileURLToPath(new URL('_floor-ue.ts', import.meta.url)), [
     String((server.address() as AddressInfo).port),
   ]);
   const [socket] = (await once(server, 'secureConnection')) as [TLSSocket];
