@@ -21,6 +21,8 @@ const ue = await listenForPushes({
   policy: loadTlsPolicy(),
   connectPolicy: demoConnectPolicy,
   versions: ['1.3', '1.2'],
+  // One NAF address sends a trigger per bootstrap that is measured.
+  triggerRate: { burst: 1_000_000, perSecond: 1_000_000, sources: 8 },
   handler: () => undefined,
   handledLog: openHandledLog(join(folder, 'handled.log')),
 });

@@ -38,6 +38,7 @@ export { URGENCIES } from './codec/push.ts';
 export type { PushMessage, Urgency } from './codec/push.ts';
 export { SUITES } from './lib/suites.ts';
 export type { SuiteName, TlsBinding, TlsPolicy, TlsVersion } from './lib/suites.ts';
+export type { RateLimitOptions } from './lib/limits.ts';
 export { systemClock } from './lib/clock.ts';
 export type { Clock, Timer } from './lib/clock.ts';
 export { eventNames, subscribe } from './lib/events.ts';

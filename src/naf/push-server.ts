@@ -85,7 +85,8 @@ export class PushServer {
   readonly #ids = pushIds();
   #psk: PskServer | undefined;
   #seq = 0;
-  #ended: ChannelError | undefined;
+  /** Aborts, with what is told to callers, when nothing more is taken. */
+  readonly #end = new AbortController();
 
   constructor(options: PushServerOptions) {
     const { bsf, nafFqdn, policy, clock = systemClock, binding = { version: '1.3' } } = options;
@@ -138,7 +139,7 @@ export class PushServer {
    * @throws PushError ERR_PUSH_QUEUE_FULL, ChannelError ERR_CHANNEL_CLOSED after `close`.
    */
   push(impi: Impi, payload: Uint8Array, options: PushOptions = {}): Promise<Receipt> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#end.signal.aborted) return Promise.reject(this.#end.signal.reason as ChannelError);
     const {
       ttlSeconds = DEFAULT_TTL_SECONDS,
       urgency = 'normal',
@@ -174,8 +175,10 @@ export class PushServer {
    * oldest makes room. @throws BsfError, StoreError, ChannelError ERR_CHANNEL_CLOSED after `close`.
    */
   async announce(impi: Impi, signal?: AbortSignal): Promise<Announcement> {
-    if (this.#ended !== undefined) throw this.#ended;
-    const announcement = await announceTo(impi, this.#announcer, signal);
+    const ended = this.#end.signal;
+    ended.throwIfAborted();
+    const either = signal === undefined ? ended : AbortSignal.any([ended, signal]);
+    const announcement = await announceTo(impi, this.#announcer, either);
     const waiting = this.#registry.of(impi).filter((sa) => sa.state === 'announced');
     for (const { bTid } of waiting.slice(0, -MAX_ANNOUNCED))
       this.#registry.close(bTid, 'superseded');
@@ -184,8 +187,7 @@ export class PushServer {
 
   /** Sends nothing more, lets every push that is out be answered, tells the UEs to forget, and closes. */
   async drain(): Promise<void> {
-    const ended = new ChannelError('ERR_CHANNEL_CLOSED', 'the NAF takes no more pushes');
-    this.#ended ??= ended;
+    this.#end.abort(new ChannelError('ERR_CHANNEL_CLOSED', 'the NAF takes no more pushes'));
     for (const device of this.#devices.values()) device.stop();
     const layers = this.#allLayers();
     await Promise.all(layers.map((layer) => layer.settled()));
@@ -202,7 +204,7 @@ export class PushServer {
       'ERR_CHANNEL_CLOSED',
       'the NAF was closed before an outcome was known',
     );
-    this.#ended ??= ended;
+    this.#end.abort(ended);
     for (const device of this.#devices.values()) device.stop();
     const layers = this.#allLayers();
     this.#registry.closeAll('revoked');

@@ -4,6 +4,7 @@ import type { BTid } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
+import type { RateLimitOptions } from '../lib/limits.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import {
   formatEndpoint,
@@ -37,6 +38,8 @@ export interface UeListenerOptions {
   readonly redeliver?: boolean;
   /** What the NAF is told of where triggers reach this UE; default where it listens, unless that is any address. */
   readonly advertise?: TriggerAddress;
+  /** Triggers taken from one source; see `GpiIntakeOptions` for the default. */
+  readonly triggerRate?: RateLimitOptions;
   /** Silence on a layer before it is probed, ms. Default 120,000. */
   readonly keepaliveMs?: number;
   /** Gets TLS key-log lines: whoever has them reads every push. Each message is then a TLS record of its own. */
@@ -81,6 +84,7 @@ export class UeListener {
       clock,
       policy: connectPolicy,
       acceptBinding: ({ version }) => versions.includes(version),
+      ...(options.triggerRate && { rate: options.triggerRate }),
     });
     this.#delivery = new Delivery({
       clock,
