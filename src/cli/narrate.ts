@@ -20,6 +20,12 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
   'gba:push:failed': ({ id, reason }) => `push ${id} must wait: ${reason}`,
 };
 
+/** What is whose business, when both ends are in one process. */
+const TOLD: Readonly<Record<NarrationOptions['command'], readonly EventName[]>> = {
+  'naf-push': ['gba:trigger:unreachable', 'gba:tls:refused'],
+  'ue-listen': ['gba:trigger:refused', 'gba:tls:refused', 'gba:push:failed'],
+};
+
 /** A sentence that differs in nothing but a peer's address is told once in this time. */
 const REPEAT_MS = 1_000;
 
@@ -27,7 +33,7 @@ const REPEAT_MS = 1_000;
 export function narrate(io: CommandIo, options: NarrationOptions): () => void {
   const endings = eventNames.flatMap((name) => {
     if (options.verbose === true) return tellAll(name, io, options);
-    if (options.quiet === true || !(name in SENTENCES)) return [];
+    if (options.quiet === true || !TOLD[options.command].includes(name)) return [];
     return tellSentence(name, io, options);
   });
   return () => {
