@@ -27,7 +27,9 @@ export async function openWire(): Promise<Wire> {
     ] as const) {
       sockets.add(from);
       from.setNoDelay(true);
-      from.on('error', () => to.resetAndDestroy());
+      from.on('error', () => {
+        reset(to);
+      });
       from.on('close', () => {
         sockets.delete(from);
         to.destroy();
@@ -40,7 +42,7 @@ export async function openWire(): Promise<Wire> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const cut = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) reset(socket);
   };
   return {
     address: { host: '127.0.0.1', port },
@@ -58,4 +60,10 @@ export async function openWire(): Promise<Wire> {
       await closed;
     },
   };
+}
+
+/** Node 20 loses the handle of a socket that is reset while it shuts down, and then never exits. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -32,7 +32,7 @@ function clear(name: CommandName, rest: RegExp): RegExp {
   return new RegExp(`^${name}: .*${rest.source}.*\\n$`);
 }
 
-test('an unknown subscriber is 1, and the file is named', async (t) => {
+test.serial('an unknown subscriber is 1, and the file is named', async (t) => {
   const { code, err } = await run(t, 'naf-push', ['send', '001010000000009', '-m', 'x']);
   t.is(code, 1);
   t.regex(
@@ -41,22 +41,25 @@ test('an unknown subscriber is 1, and the file is named', async (t) => {
   );
 });
 
-test('a key file that is not there, is not JSON, or has a bad key is 1, and no key is shown', async (t) => {
-  const folder = temporaryFolder(t);
-  const absent = join(folder, 'absent.json');
-  const first = await run(t, 'naf-push', ['send', UE, '-m', 'x', '--subscribers', absent]);
-  t.is(first.code, 1);
-  t.regex(first.err, clear('naf-push', /cannot read .*absent\.json/));
+test.serial(
+  'a key file that is not there, is not JSON, or has a bad key is 1, and no key is shown',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const absent = join(folder, 'absent.json');
+    const first = await run(t, 'naf-push', ['send', UE, '-m', 'x', '--subscribers', absent]);
+    t.is(first.code, 1);
+    t.regex(first.err, clear('naf-push', /cannot read .*absent\.json/));
 
-  const bad = { imsi: UE, k: K.slice(1), opc: OPC };
-  const usim = writeKeyFile(join(folder, 'usim.json'), bad);
-  const second = await run(t, 'ue-listen', ['--usim', usim, '--trigger', 'udp://127.0.0.1:0']);
-  t.is(second.code, 1);
-  t.regex(second.err, clear('ue-listen', /usim\.json: k: expected 32 hex digits/));
-  t.false(second.err.includes(K.slice(1)) || second.err.includes(OPC));
-});
+    const bad = { imsi: UE, k: K.slice(1), opc: OPC };
+    const usim = writeKeyFile(join(folder, 'usim.json'), bad);
+    const second = await run(t, 'ue-listen', ['--usim', usim, '--trigger', 'udp://127.0.0.1:0']);
+    t.is(second.code, 1);
+    t.regex(second.err, clear('ue-listen', /usim\.json: k: expected 32 hex digits/));
+    t.false(second.err.includes(K.slice(1)) || second.err.includes(OPC));
+  },
+);
 
-test('a key file that others can read is 1, with the command that helps', async (t) => {
+test.serial('a key file that others can read is 1, with the command that helps', async (t) => {
   const folder = temporaryFolder(t);
   const sim = { imsi: UE, k: K, opc: OPC };
   const usim = writeKeyFile(join(folder, 'usim.json'), sim, 0o644);
@@ -69,7 +72,7 @@ test('a key file that others can read is 1, with the command that helps', async 
   t.regex(send.err, clear('naf-push', /chmod 600 .*all\.json \(ERR_CONFIG_MODE\)/));
 });
 
-test('the published keys beyond loopback are 1, wherever the address stands', async (t) => {
+test.serial('the published keys beyond loopback are 1, wherever the address stands', async (t) => {
   const anywhere = '0.0.0.0:0';
   for (const args of [
     ['--listen', anywhere],
@@ -85,7 +88,7 @@ test('the published keys beyond loopback are 1, wherever the address stands', as
   t.regex(err, clear('ue-listen', /published.*--dangerously-allow-demo-keys/));
 });
 
-test('a port in use is 1 on both sides, and the address is named', async (t) => {
+test.serial('a port in use is 1 on both sides, and the address is named', async (t) => {
   const tcp = createServer().listen(0, '127.0.0.1');
   await once(tcp, 'listening');
   t.teardown(() => tcp.close());
@@ -104,13 +107,13 @@ test('a port in use is 1 on both sides, and the address is named', async (t) => 
   t.regex(ue.err, clear('ue-listen', new RegExp(`cannot listen at ${trigger}.*EADDRINUSE`)));
 });
 
-test('a payload file that cannot be read is 1', async (t) => {
+test.serial('a payload file that cannot be read is 1', async (t) => {
   const { code, err } = await run(t, 'naf-push', ['send', UE, '-f', '/nowhere/at/all']);
   t.is(code, 1);
   t.regex(err, clear('naf-push', /cannot read \/nowhere\/at\/all/));
 });
 
-test('a state folder that cannot be written is 1', async (t) => {
+test.serial('a state folder that cannot be written is 1', async (t) => {
   const naf = await run(t, 'naf-push', ['send', UE, '-m', 'x', '--state', '/dev/null/state']);
   t.is(naf.code, 1);
   t.regex(naf.err, clear('naf-push', /\/dev\/null\/state/));
@@ -119,7 +122,7 @@ test('a state folder that cannot be written is 1', async (t) => {
   t.regex(ue.err, clear('ue-listen', /\/dev\/null\/state/));
 });
 
-test('a UE that is absent is 3, with the sentence', async (t) => {
+test.serial('a UE that is absent is 3, with the sentence', async (t) => {
   const args = ['send', UE, '-m', 'x', '--trigger', NOWHERE, '--timeout', '0.6', '--json'];
   const { code, out, err } = await run(t, 'naf-push', args);
   t.is(code, 3);
@@ -132,7 +135,7 @@ test('a UE that is absent is 3, with the sentence', async (t) => {
   t.false('via' in (receipt ?? {}));
 });
 
-test('a time to live that is over is 7', async (t) => {
+test.serial('a time to live that is over is 7', async (t) => {
   const args = ['send', UE, '-m', 'x', '--trigger', NOWHERE, '--ttl', '1', '--json'];
   const { code, out } = await run(t, 'naf-push', args);
   t.is(code, 7);
@@ -178,7 +181,7 @@ test.serial(
   },
 );
 
-test('each error code has an exit code of the table', (t) => {
+test.serial('each error code has an exit code of the table', (t) => {
   const codes = (['ERR_CHANNEL_TIMEOUT', 'ERR_BSF_DENIED', 'ERR_SA_EXPIRED'] as const).map(
     exitCodeOf,
   );
@@ -186,7 +189,7 @@ test('each error code has an exit code of the table', (t) => {
   t.deepEqual((['ERR_PUSH_QUEUE_FULL', 'ERR_CONFIG_FILE'] as const).map(exitCodeOf), [7, 1]);
 });
 
-test('the demo keys say of themselves that they are published', (t) => {
+test.serial('the demo keys say of themselves that they are published', (t) => {
   for (const file of ['demo-subscribers.json', 'demo-usim.json']) {
     const text = readFileSync(packageFile(`certs-none/${file}`), 'utf8');
     t.like(JSON.parse(text), { demo: true });

@@ -43,48 +43,51 @@ for (const binding of [
   { version: '1.3' },
   { version: '1.2', suite: 'DHE-PSK-AES128-GCM-SHA256' },
 ] as const satisfies TlsBinding[]) {
-  test(`what is printed is enough for a client of TLS ${binding.version}, and each line goes to every UE`, async (t) => {
-    const how = 'suite' in binding ? ['--suite', binding.suite] : [];
-    const naf = call(t, 'naf-push', [
-      ...['sa', 'announce', ...UES, '--dangerously-show-key', '--json'],
-      ...['--state', temporaryFolder(t), ...how],
-    ]);
-    await naf.says(/\{.*\n\{.*\n/);
-    const shown = jsonLines(naf.stdout) as unknown as Shown[];
-    t.is(shown.length, 2);
-    t.deepEqual(Object.keys(shown[0] ?? {}).slice(0, 7), [
-      ...['btid', 'pskIdentity', 'ksNaf', 'expiresAt', 'gpi', 'uaId', 'connect'],
-    ]);
-    const seen: string[] = [];
-    for (const one of shown) {
-      t.is(one.pskIdentity, pskIdentityOf(parseBTid(one.btid).bTid));
-      const { socket } = await dialAs(one, binding);
-      t.teardown(() => socket.destroy());
-      const channel = channelOver(socket, {
-        onRequest: (request, respond) => {
-          if (request.code === CODE.PUT) {
-            const { payload } = parsePushRequest(request);
-            seen.push(`${one.impi.slice(0, 15)} ${Buffer.from(payload).toString()}`);
-          }
-          respond({ code: CODE.CREATED });
-        },
-      });
-      channel.request(registration(undefined), () => undefined);
-    }
-    naf.write('hello\nagain\n');
-    await until(() => jsonLines(naf.stdout).length === 2 + 4);
-    t.deepEqual(seen.toSorted(), [
-      ...['001010000000001 again', '001010000000001 hello'],
-      ...['001010000000002 again', '001010000000002 hello'],
-    ]);
-    const receipts = jsonLines(naf.stdout).slice(2);
-    t.true(receipts.every(({ state }) => state === 'acked'));
-    naf.interrupt();
-    t.is(await naf.ended, 130);
-  });
+  test.serial(
+    `what is printed is enough for a client of TLS ${binding.version}, and each line goes to every UE`,
+    async (t) => {
+      const how = 'suite' in binding ? ['--suite', binding.suite] : [];
+      const naf = call(t, 'naf-push', [
+        ...['sa', 'announce', ...UES, '--dangerously-show-key', '--json'],
+        ...['--state', temporaryFolder(t), ...how],
+      ]);
+      await naf.says(/\{.*\n\{.*\n/);
+      const shown = jsonLines(naf.stdout) as unknown as Shown[];
+      t.is(shown.length, 2);
+      t.deepEqual(Object.keys(shown[0] ?? {}).slice(0, 7), [
+        ...['btid', 'pskIdentity', 'ksNaf', 'expiresAt', 'gpi', 'uaId', 'connect'],
+      ]);
+      const seen: string[] = [];
+      for (const one of shown) {
+        t.is(one.pskIdentity, pskIdentityOf(parseBTid(one.btid).bTid));
+        const { socket } = await dialAs(one, binding);
+        t.teardown(() => socket.destroy());
+        const channel = channelOver(socket, {
+          onRequest: (request, respond) => {
+            if (request.code === CODE.PUT) {
+              const { payload } = parsePushRequest(request);
+              seen.push(`${one.impi.slice(0, 15)} ${Buffer.from(payload).toString()}`);
+            }
+            respond({ code: CODE.CREATED });
+          },
+        });
+        channel.request(registration(undefined), () => undefined);
+      }
+      naf.write('hello\nagain\n');
+      await until(() => jsonLines(naf.stdout).length === 2 + 4);
+      t.deepEqual(seen.toSorted(), [
+        ...['001010000000001 again', '001010000000001 hello'],
+        ...['001010000000002 again', '001010000000002 hello'],
+      ]);
+      const receipts = jsonLines(naf.stdout).slice(2);
+      t.true(receipts.every(({ state }) => state === 'acked'));
+      naf.interrupt();
+      t.is(await naf.ended, 130);
+    },
+  );
 }
 
-test('without the dangerous flag no key is shown', async (t) => {
+test.serial('without the dangerous flag no key is shown', async (t) => {
   for (const json of [['--json'], []]) {
     const args = ['sa', 'announce', UES[0] ?? '', '--state', temporaryFolder(t), ...json];
     const naf = call(t, 'naf-push', args);
@@ -95,12 +98,15 @@ test('without the dangerous flag no key is shown', async (t) => {
   }
 });
 
-test('the end of stdin does not end it; what waits when it is interrupted is told', async (t) => {
-  const args = ['sa', 'announce', UES[0] ?? '', '--state', temporaryFolder(t), '--json'];
-  const naf = call(t, 'naf-push', args, { input: 'nobody hears this\n' });
-  await naf.says(/envelope/);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  naf.interrupt();
-  t.is(await naf.ended, 130);
-  t.like(jsonLines(naf.stdout)[1], { state: 'dead', reason: 'dropped', attempts: 0 });
-});
+test.serial(
+  'the end of stdin does not end it; what waits when it is interrupted is told',
+  async (t) => {
+    const args = ['sa', 'announce', UES[0] ?? '', '--state', temporaryFolder(t), '--json'];
+    const naf = call(t, 'naf-push', args, { input: 'nobody hears this\n' });
+    await naf.says(/envelope/);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    naf.interrupt();
+    t.is(await naf.ended, 130);
+    t.like(jsonLines(naf.stdout)[1], { state: 'dead', reason: 'dropped', attempts: 0 });
+  },
+);
