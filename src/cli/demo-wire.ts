@@ -8,7 +8,7 @@ export interface Wire {
   /** Connections relayed so far. */
   readonly connections: number;
   leadTo(far: Endpoint): void;
-  /** Resets every connection. */
+  /** Ends every connection, without a word to either end. */
   cut(): void;
   close(): Promise<void>;
 }
@@ -27,9 +27,7 @@ export async function openWire(): Promise<Wire> {
     ] as const) {
       sockets.add(from);
       from.setNoDelay(true);
-      from.on('error', () => {
-        reset(to);
-      });
+      from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);
         to.destroy();
@@ -42,7 +40,8 @@ export async function openWire(): Promise<Wire> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const cut = (): void => {
-    for (const socket of sockets) reset(socket);
+    // Not resetAndDestroy: Node 20 can lose the handle of a socket that is reset twice, and then never exits.
+    for (const socket of sockets) socket.destroy();
   };
   return {
     address: { host: '127.0.0.1', port },
@@ -60,10 +59,4 @@ export async function openWire(): Promise<Wire> {
       await closed;
     },
   };
-}
-
-/** Node 20 loses the handle of a socket that is reset while it shuts down, and then never exits. */
-function reset(socket: Socket): void {
-  if (socket.writableEnded) socket.destroy();
-  else socket.resetAndDestroy();
 }

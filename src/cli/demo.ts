@@ -78,7 +78,7 @@ async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
     };
     await pushOnce('Push 1: nothing is there yet, so the key comes out of the SIM.', 'first push');
     await pushOnce('Push 2: the layer is open, so it is used again.', 'second push');
-    say('\nThe wire is cut: both TCP connections are reset.');
+    say('\nThe wire is cut: its two TCP connections are gone without a word.');
     wire.cut();
     await pushOnce(
       'Push 3: the layer is gone, the key is valid, so the UE dials again.',
