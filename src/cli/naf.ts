@@ -8,7 +8,9 @@ import { systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { listenPushServer, type PushServer } from '../naf/push-server.ts';
 import {
+  COAPS_TCP_PORT,
   isLoopback,
+  isUnspecified,
   parseTriggerAddress,
   type Endpoint,
   type TriggerAddress,
@@ -17,7 +19,7 @@ import { createUdpTriggerSender } from '../net/upa-udp.ts';
 import { openLmdbStore } from '../store/lmdb.ts';
 import { loadTlsPolicy, packageFile } from '../store/policy.ts';
 import { readSubscribers, type SubscriberRecord } from '../store/subscribers.ts';
-import type { CommandIo } from './io.ts';
+import { EXIT, type CommandIo } from './io.ts';
 import { keyLogFor } from './keylog.ts';
 import {
   allowDemoOption,
@@ -30,7 +32,7 @@ import {
   wholeNumber,
   type UeName,
 } from './options.ts';
-import { usageError } from './run.ts';
+import { CommandFailure, usageError } from './run.ts';
 
 export interface NafOptions {
   readonly subscribers?: string;
@@ -117,6 +119,7 @@ export async function openNaf(
   if (demo && options.dangerouslyAllowDemoKeys !== true)
     requireLoopback(options, triggers.values());
 
+  requireReachable(options);
   const policy = loadTlsPolicy();
   const { binding, only } = usageError(() => bindingFrom(options.tls, options.suite, policy));
   const keylog = keyLogFor(options.keylog, 'naf-push', io);
@@ -158,6 +161,15 @@ function findSubscriber(
   if (found !== undefined) return found;
   const name = 'imsi' in ue ? ue.imsi : ue.impi;
   throw new BsfError('ERR_BSF_UNKNOWN_SUBSCRIBER', `${file} has no subscriber ${name}`);
+}
+
+function requireReachable({ listen, advertise }: NafOptions): void {
+  if (advertise !== undefined || !isUnspecified(listen.host) || listen.port === COAPS_TCP_PORT)
+    return;
+  throw new CommandFailure(
+    EXIT.usage,
+    `no UE can connect to ${listen.host}: say by --advertise HOST:PORT where this NAF is reached`,
+  );
 }
 
 function requireLoopback(

@@ -3,6 +3,9 @@ import { ConfigError } from '../errors.ts';
 import { parseFqdn } from '../ids.ts';
 import { ipOctets, ipText, isNumericName, mappedIpv4 } from '../lib/ip.ts';
 
+/** CoAP over TLS, where nothing else is said (RFC 8323 11.5). */
+export const COAPS_TCP_PORT = 5684;
+
 /** One end of a connection. */
 export interface Endpoint {
   /** A host name in lower case, or an IPv4 or IPv6 address in canonical text, without brackets. */
@@ -46,6 +49,11 @@ export function isLoopback(host: string): boolean {
   const octets = ipOctets(host);
   const v4 = octets && (mappedIpv4(octets) ?? octets);
   return host === 'localhost' || host === '::1' || (v4?.length === 4 && v4[0] === 127);
+}
+
+/** True for the addresses that mean "all of this machine's", which nobody can connect to. */
+export function isUnspecified(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 /** The error for a text that is no address. */

@@ -1,6 +1,7 @@
 /** The NAF: takes pushes for any number of UEs and sees each to its outcome (design: docs/design.md). */
 import {
   formatEndpoint,
+  isUnspecified,
   parseTriggerAddress,
   type Endpoint,
   type TriggerAddress,
@@ -29,7 +30,10 @@ export interface PushServerOptions {
   readonly nafFqdn: Fqdn;
   /** Where to listen for UEs; port 0 lets the system choose. */
   readonly listen: Endpoint;
-  /** Where UEs shall connect, when that is not where this listens (behind a relay, or on `0.0.0.0`). */
+  /**
+   * Where UEs shall connect, when that is not where this listens, e.g. behind a relay. Without it, a NAF
+   * on `0.0.0.0` or `::` is looked for at the address of its name, port 5684.
+   */
   readonly advertise?: Endpoint;
   /** What new associations are bound to. Default TLS 1.3. */
   readonly binding?: TlsBinding;
@@ -105,7 +109,8 @@ export class PushServer {
       binding,
       registry: this.#registry,
       lifetimeSeconds: options.lifetimeSeconds ?? policy.keyLifetime.defaultSeconds,
-      connect: () => options.advertise ?? this.address,
+      connect: () =>
+        options.advertise ?? (isUnspecified(this.address.host) ? undefined : this.address),
     };
     this.listening = listenPsk({
       ...options.listen,

@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
 import type { LiveSa } from '../sa/association.ts';
-import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import { COAPS_TCP_PORT, formatEndpoint, type Endpoint } from '../codec/address.ts';
 import type { SecuredSocket } from './secured-socket.ts';
 import { ALPN_COAP, channelErrorOf, clientTlsOptions, handshakeFault } from './tls.ts';
 
@@ -83,7 +83,6 @@ function timeout(socket: TLSSocket): ChannelError {
   return new ChannelError('ERR_CHANNEL_TIMEOUT', `the ${phase} took too long`, { retryable: true });
 }
 
-const COAPS_TCP_PORT = 5684;
 const KEEP_ALIVE_MS = 60_000;
 /** A socket without a listener would end the process; `close` follows and tells the owner. */
 const ignore = (): void => {};

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ConfigError, GbaError } from '../errors.ts';
 import { parseFqdn, type Fqdn } from '../ids.ts';
 import { ipOctets, ipText } from '../lib/ip.ts';
-import type { Endpoint } from '../codec/address.ts';
+import { COAPS_TCP_PORT, type Endpoint } from '../codec/address.ts';
 import { parseNetwork, type Lookup, type Network } from '../net/network.ts';
 
 /** One permission: addresses by network, or as the DNS gives them for a name; on one port or any. */
@@ -15,9 +15,6 @@ export type ConnectRule = { readonly port: number | '*' } & (
 
 /** NAF FQDN to rules; `*` stands for the names that are not listed. */
 export type ConnectPolicy = ReadonlyMap<Fqdn | '*', readonly ConnectRule[]>;
-
-/** The port of CoAP over TLS (RFC 8323 11.5), where nothing else is said. */
-export const DEFAULT_PORT = 5684;
 
 /**
  * Reads `{"<NAF FQDN or *>": [entry, ...]}`. An entry is `192.0.2.0/24:5684`, `[2001:db8::/32]:*`,
@@ -52,7 +49,7 @@ export async function resolveConnect(
   connect: Endpoint | undefined,
   lookup: Lookup,
 ): Promise<readonly Endpoint[]> {
-  const { host, port } = connect ?? { host: nafFqdn, port: DEFAULT_PORT };
+  const { host, port } = connect ?? { host: nafFqdn, port: COAPS_TCP_PORT };
   const rules = (policy.get(nafFqdn) ?? policy.get('*') ?? OWN_ADDRESS).filter(
     (rule) => rule.port === '*' || rule.port === port,
   );
@@ -121,7 +118,7 @@ function refuse(rule: string): never {
 }
 
 const PolicyJson = z.record(z.string(), z.array(z.string()));
-const OWN_ADDRESS: readonly ConnectRule[] = [{ kind: 'name', name: 'own', port: DEFAULT_PORT }];
+const OWN_ADDRESS: readonly ConnectRule[] = [{ kind: 'name', name: 'own', port: COAPS_TCP_PORT }];
 
 /** For the demonstration alone: any port, but of this machine. */
 export const demoConnectPolicy = parseConnectPolicy({ '*': ['127.0.0.0/8:*', '[::1]:*'] });
