@@ -1,5 +1,5 @@
 /** How receipts are printed, and what all of them together mean to a shell. */
-import type { Receipt } from '../naf/outbox.ts';
+import type { Receipt } from '../naf/entry.ts';
 import { EXIT, writeJson, type CommandIo } from './io.ts';
 import { exitCodeOf } from './run.ts';
 

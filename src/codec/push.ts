@@ -145,11 +145,13 @@ export function pushAnswer(answer: PushAnswer): CoapBody {
   }
 }
 
+const HANDLED: PushAnswer = { kind: 'handled' };
+
 /** The answer table of docs/wire.md, from the NAF's side. @throws CodecError ERR_COAP_MALFORMED. */
 export function parsePushAnswer(message: CoapMessage): PushAnswer {
   switch (message.code) {
     case CODE.CREATED:
-      return { kind: 'handled' };
+      return HANDLED;
     case CODE.CHANGED:
       return { kind: 'handled-before' };
     case CODE.CONFLICT:

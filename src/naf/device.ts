@@ -8,7 +8,8 @@ import { publish } from '../lib/events.ts';
 import type { TriggerSender } from '../ports.ts';
 import type { Announcement } from './announcer.ts';
 import type { Layer } from './layer.ts';
-import { Outbox, type Entry } from './outbox.ts';
+import { Outbox } from './outbox.ts';
+import { type Entry } from './entry.ts';
 
 export interface DeviceOptions {
   readonly impi: Impi;

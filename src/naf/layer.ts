@@ -13,7 +13,7 @@ import { GbaError, reasonOf } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { Channel } from '../net/channel.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
-import { NO_STAGES, type Entry, type StageTimes, type Via } from './outbox.ts';
+import { NO_STAGES, type Entry, type StageTimes, type Via } from './entry.ts';
 
 export interface LayerOptions {
   readonly secured: SecuredSocket;

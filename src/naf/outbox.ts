@@ -1,68 +1,16 @@
 /** The pushes of one UE that have no outcome yet: order per urgency, window, and what each answer means. */
-import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
-import { URGENCIES } from '../codec/push.ts';
+import { URGENCIES, type PushAnswer, type Urgency } from '../codec/push.ts';
 import type { GbaError, GbaErrorCode } from '../errors.ts';
-import type { Impi, PushId } from '../ids.ts';
-
-/** The cheapest way that was valid when the push went out. */
-export type Via = 'reuse' | 'reconnect' | 'bootstrap';
-
-export type DeadReason = 'expired' | 'refused' | 'interrupted' | 'dropped';
-
-/** What became of a push. Times are milliseconds; the stages of a layer that was open already are 0. */
-export interface Receipt {
-  readonly id: PushId;
-  readonly ue: Impi;
-  readonly state: 'acked' | 'dead';
-  /** Why it is dead. */
-  readonly reason?: DeadReason;
-  /** A sentence for people. */
-  readonly detail?: string;
-  /** The error behind it, when it never reached the UE. */
-  readonly code?: GbaErrorCode;
-  /** Undefined when it never went out. */
-  readonly via: Via | undefined;
-  /** How often it went out. */
-  readonly attempts: number;
-  readonly ms: StageTimes & { readonly total: number; readonly push: number };
-}
-
-export interface StageTimes {
-  /** From asking the BSF to its answer. */
-  readonly bsf: number;
-  /** From the first trigger to the UE's TCP connection. */
-  readonly trigger: number;
-  /** From the TCP connection to the open layer. */
-  readonly handshake: number;
-}
-
-export interface Entry {
-  readonly push: PushMessage;
-  readonly acceptedAt: number;
-  /** Monotonic ms after which it is of no use. */
-  readonly deadline: number;
-  readonly settle: (receipt: Receipt) => void;
-  attempts: number;
-  sentAt: number;
-  via: Via | undefined;
-  stages: StageTimes;
-}
-
-export const NO_STAGES: StageTimes = { bsf: 0, trigger: 0, handshake: 0 };
-
-interface Lane {
-  /** Sorted by seq; entries before `head` are taken. */
-  queue: Entry[];
-  head: number;
-  /** After "not now": nothing of this urgency goes out before this monotonic time. */
-  heldUntil: number;
-}
+import type { Impi } from '../ids.ts';
+import { isWatched, publish } from '../lib/events.ts';
+import type { DeadReason, Entry, Receipt } from './entry.ts';
+import { Lane } from './lane.ts';
 
 /** A queue per urgency, highest first. It knows no clock, no socket and no layer. */
 export class Outbox {
   readonly #ue: Impi;
   readonly #lanes = new Map<Urgency, Lane>(
-    [...URGENCIES].reverse().map((urgency) => [urgency, { queue: [], head: 0, heldUntil: 0 }]),
+    [...URGENCIES].reverse().map((urgency) => [urgency, new Lane()]),
   );
   #queued = 0;
 
@@ -77,7 +25,7 @@ export class Outbox {
 
   /** Adds an entry at the end of its urgency. */
   add(entry: Entry): void {
-    this.#lane(entry).queue.push(entry);
+    this.#laneOf(entry).add(entry);
     this.#queued += 1;
   }
 
@@ -85,26 +33,24 @@ export class Outbox {
   take(now: number): Entry | undefined {
     if (this.#queued === 0) return undefined;
     for (const lane of this.#lanes.values()) {
-      const entry = lane.heldUntil > now ? undefined : this.#shift(lane);
-      if (entry !== undefined) return entry;
+      const entry = lane.heldUntil > now ? undefined : lane.take();
+      if (entry === undefined) continue;
+      this.#queued -= 1;
+      return entry;
     }
     return undefined;
   }
 
   /** Puts entries back that went out without an outcome, before all later ones of their urgency. */
   putBack(entries: readonly Entry[]): void {
-    for (const [urgency, lane] of this.#lanes) {
-      for (const entry of entries) {
-        if (entry.push.urgency === urgency) insertBySeq(lane, entry);
-      }
-    }
+    for (const entry of entries) this.#laneOf(entry).putBack(entry);
     this.#queued += entries.length;
   }
 
   /** When the first urgency that waits after "not now" may go out: monotonic ms, Infinity when none does. */
   releasedAt(now: number): number {
     const held = [...this.#lanes.values()].filter(
-      ({ queue, head, heldUntil }) => head < queue.length && heldUntil > now,
+      ({ waiting, heldUntil }) => waiting > 0 && heldUntil > now,
     );
     return Math.min(...held.map(({ heldUntil }) => heldUntil));
   }
@@ -114,7 +60,7 @@ export class Outbox {
     switch (answer.kind) {
       case 'handled':
       case 'handled-before':
-        entry.settle(this.#receipt(entry, now, 'acked'));
+        this.#settle(entry, this.#receipt(entry, now, 'acked'));
         return;
       case 'interrupted':
         this.#die(entry, now, 'interrupted', 'a crash of the UE cut its handler off');
@@ -126,7 +72,7 @@ export class Outbox {
         this.#die(entry, now, 'refused', 'the UE refused it');
         return;
       case 'not-now': {
-        const lane = this.#lane(entry);
+        const lane = this.#laneOf(entry);
         lane.heldUntil = Math.max(lane.heldUntil, now + answer.afterMs);
         this.putBack([entry]);
       }
@@ -135,18 +81,11 @@ export class Outbox {
 
   /** Settles what waits and is too late; returns the monotonic time of the next deadline. */
   expire(now: number): number {
-    let next = Infinity;
-    for (const lane of this.#lanes.values()) {
-      const waiting = lane.queue.slice(lane.head);
-      lane.queue = waiting.filter((entry) => entry.deadline > now);
-      lane.head = 0;
-      this.#queued -= waiting.length - lane.queue.length;
-      for (const entry of waiting) {
-        if (entry.deadline > now) next = Math.min(next, entry.deadline);
-        else this.#die(entry, now, 'expired', 'its time to live was over');
-      }
-    }
-    return next;
+    const lanes = [...this.#lanes.values()];
+    const late = lanes.flatMap((lane) => lane.takeLate(now));
+    this.#queued -= late.length;
+    for (const entry of late) this.#die(entry, now, 'expired', 'its time to live was over');
+    return Math.min(...lanes.map((lane) => lane.nextDeadline()));
   }
 
   /** Ends one entry that was taken. */
@@ -157,27 +96,23 @@ export class Outbox {
   /** Ends everything that waits; `error` says why. */
   dropAll(now: number, error: GbaError): void {
     for (const lane of this.#lanes.values()) {
-      for (let entry = this.#shift(lane); entry !== undefined; entry = this.#shift(lane)) {
+      for (let entry = lane.take(); entry !== undefined; entry = lane.take()) {
+        this.#queued -= 1;
         this.#die(entry, now, 'dropped', error.message, error.code);
       }
     }
   }
 
-  #shift(lane: Lane): Entry | undefined {
-    const entry = lane.queue[lane.head];
-    if (entry === undefined) return undefined;
-    lane.head += 1;
-    this.#queued -= 1;
-    if (lane.head === lane.queue.length || lane.head >= 4_096) {
-      lane.queue = lane.queue.slice(lane.head);
-      lane.head = 0;
-    }
-    return entry;
-  }
-
   #die(entry: Entry, now: number, reason: DeadReason, detail: string, code?: GbaErrorCode): void {
     const why = { reason, detail, ...(code && { code }) };
-    entry.settle({ ...this.#receipt(entry, now, 'dead'), ...why });
+    this.#settle(entry, { ...this.#receipt(entry, now, 'dead'), ...why });
+  }
+
+  #settle(entry: Entry, receipt: Receipt): void {
+    entry.settle(receipt);
+    if (!isWatched('gba:push:settled')) return;
+    const { id, ue: impi, state, via } = receipt;
+    publish('gba:push:settled', { id, impi, state, via });
   }
 
   #receipt(entry: Entry, now: number, state: Receipt['state']): Receipt {
@@ -198,16 +133,9 @@ export class Outbox {
     };
   }
 
-  #lane(entry: Entry): Lane {
+  #laneOf(entry: Entry): Lane {
     const lane = this.#lanes.get(entry.push.urgency);
     if (lane === undefined) throw new RangeError(`no urgency ${entry.push.urgency}`);
     return lane;
   }
-}
-
-/** What went out is older than nearly all that waits, so its place is near the head. */
-function insertBySeq({ queue, head }: Lane, entry: Entry): void {
-  let at = head;
-  while (at < queue.length && (queue[at]?.push.seq ?? Infinity) < entry.push.seq) at += 1;
-  queue.splice(at, 0, entry);
 }

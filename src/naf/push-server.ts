@@ -10,7 +10,7 @@ import { OCTET_STREAM, type Urgency } from '../codec/push.ts';
 import { ChannelError } from '../errors.ts';
 import type { BTid, Fqdn, Impi } from '../ids.ts';
 import { sleep, systemClock, type Clock } from '../lib/clock.ts';
-import { isWatched, publish } from '../lib/events.ts';
+import { publish } from '../lib/events.ts';
 import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
 import { listenPsk, type PskServer } from '../net/psk-server.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
@@ -20,7 +20,7 @@ import { SaRegistry } from '../sa/registry.ts';
 import { announceTo, type Announcement, type AnnouncerOptions } from './announcer.ts';
 import { Device, type Patience } from './device.ts';
 import { Layer } from './layer.ts';
-import { NO_STAGES, type Receipt } from './outbox.ts';
+import { NO_STAGES, type Receipt } from './entry.ts';
 import { pushIds } from './push-ids.ts';
 
 export interface PushServerOptions {
@@ -161,11 +161,7 @@ export class PushServer {
         sentAt: 0,
         via: undefined,
         stages: NO_STAGES,
-        settle: (receipt) => {
-          resolve(receipt);
-          if (!isWatched('gba:push:settled')) return;
-          publish('gba:push:settled', { id, impi, state: receipt.state, via: receipt.via });
-        },
+        settle: resolve,
       });
     });
   }

@@ -2,7 +2,7 @@ import test from 'ava';
 import { BsfError, GbaError, PushError } from '../../src/errors.ts';
 import type { Announcement } from '../../src/naf/announcer.ts';
 import { Device, type DeviceOptions, type Patience } from '../../src/naf/device.ts';
-import type { Receipt } from '../../src/naf/outbox.ts';
+import type { Receipt } from '../../src/naf/entry.ts';
 import { announce } from '../../src/sa/association.ts';
 import { makeEntry, type MadeEntry } from '../support/entry.ts';
 import { impi } from '../support/ladder.ts';

@@ -2,7 +2,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { URGENCIES, type Urgency } from '../../src/codec/push.ts';
 import { ChannelError } from '../../src/errors.ts';
-import { Outbox, type Entry, type Receipt } from '../../src/naf/outbox.ts';
+import { Outbox } from '../../src/naf/outbox.ts';
+import { type Entry, type Receipt } from '../../src/naf/entry.ts';
 import { makeEntry, type MadeEntry } from '../support/entry.ts';
 import { impi } from '../support/ladder.ts';
 

@@ -1,7 +1,7 @@
 /** Outbox entries whose receipts are noted. */
 import type { Urgency } from '../../src/codec/push.ts';
 import { parsePushId } from '../../src/ids.ts';
-import { NO_STAGES, type Entry, type Receipt } from '../../src/naf/outbox.ts';
+import { NO_STAGES, type Entry, type Receipt } from '../../src/naf/entry.ts';
 
 export interface MadeEntry {
   readonly seq: number;

@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { createBsf } from '../../src/bsf/bsf.ts';
 import { parseFqdn, parseImpi } from '../../src/ids.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import type { Receipt } from '../../src/naf/outbox.ts';
+import type { Receipt } from '../../src/naf/entry.ts';
 import {
   listenPushServer,
   type PushOptions,

@@ -1,0 +1,50 @@
+/** A push under way, and the receipt that tells what became of it. */
+import type { PushMessage } from '../codec/push.ts';
+import type { GbaErrorCode } from '../errors.ts';
+import type { Impi, PushId } from '../ids.ts';
+
+/** The cheapest way that was valid when the push went out. */
+export type Via = 'reuse' | 'reconnect' | 'bootstrap';
+
+export type DeadReason = 'expired' | 'refused' | 'interrupted' | 'dropped';
+
+/** What became of a push. Times are milliseconds; the stages of a layer that was open already are 0. */
+export interface Receipt {
+  readonly id: PushId;
+  readonly ue: Impi;
+  readonly state: 'acked' | 'dead';
+  /** Why it is dead. */
+  readonly reason?: DeadReason;
+  /** A sentence for people. */
+  readonly detail?: string;
+  /** The error behind it, when it never reached the UE. */
+  readonly code?: GbaErrorCode;
+  /** Undefined when it never went out. */
+  readonly via: Via | undefined;
+  /** How often it went out. */
+  readonly attempts: number;
+  readonly ms: StageTimes & { readonly total: number; readonly push: number };
+}
+
+export interface StageTimes {
+  /** From asking the BSF to its answer. */
+  readonly bsf: number;
+  /** From the first trigger to the UE's TCP connection. */
+  readonly trigger: number;
+  /** From the TCP connection to the open layer. */
+  readonly handshake: number;
+}
+
+export interface Entry {
+  readonly push: PushMessage;
+  readonly acceptedAt: number;
+  /** Monotonic ms after which it is of no use. */
+  readonly deadline: number;
+  readonly settle: (receipt: Receipt) => void;
+  attempts: number;
+  sentAt: number;
+  via: Via | undefined;
+  stages: StageTimes;
+}
+
+export const NO_STAGES: StageTimes = { bsf: 0, trigger: 0, handshake: 0 };

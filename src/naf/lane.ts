@@ -1,0 +1,63 @@
+/** The pushes of one urgency that wait to go out, in the order of their seq. */
+import type { Entry } from './entry.ts';
+
+/** Taken slots at the front are kept until there are as many: moving the rest each time would cost more. */
+const SPARE_SLOTS = 64;
+
+export class Lane {
+  /** After "not now": nothing goes out before this monotonic time. */
+  heldUntil = 0;
+  #slots: (Entry | undefined)[] = [];
+  #head = 0;
+
+  get waiting(): number {
+    return this.#slots.length - this.#head;
+  }
+
+  /** Adds the entry with the highest seq so far. */
+  add(entry: Entry): void {
+    this.#slots.push(entry);
+  }
+
+  /** Takes the entry with the lowest seq. */
+  take(): Entry | undefined {
+    const entry = this.#slots[this.#head];
+    if (entry === undefined) return undefined;
+    this.#slots[this.#head] = undefined;
+    this.#head += 1;
+    if (this.#head >= SPARE_SLOTS && this.#head * 2 >= this.#slots.length) this.#trim();
+    return entry;
+  }
+
+  /** Puts an entry back. What went out is older than nearly all that waits, so its place is near the head. */
+  putBack(entry: Entry): void {
+    let at = this.#head;
+    while ((this.#slots[at]?.push.seq ?? Infinity) < entry.push.seq) at += 1;
+    this.#slots.splice(at, 0, entry);
+  }
+
+  /** Takes out every entry whose deadline, monotonic ms, is not after `now`. */
+  takeLate(now: number): Entry[] {
+    this.#trim();
+    const late: Entry[] = [];
+    this.#slots = this.#slots.filter((entry) => {
+      if (entry === undefined || entry.deadline > now) return true;
+      late.push(entry);
+      return false;
+    });
+    return late;
+  }
+
+  /** The earliest deadline of those that wait; Infinity when none does. */
+  nextDeadline(): number {
+    return this.#slots.reduce(
+      (next, entry) => Math.min(next, entry?.deadline ?? Infinity),
+      Infinity,
+    );
+  }
+
+  #trim(): void {
+    this.#slots.splice(0, this.#head);
+    this.#head = 0;
+  }
+}
