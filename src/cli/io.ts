@@ -56,3 +56,13 @@ export function printable(text: string): string {
       : `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`,
   );
 }
+
+/** Resolves at the abort; never without one. */
+export function whenAborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) resolve();
+    signal?.addEventListener('abort', () => {
+      resolve();
+    });
+  });
+}

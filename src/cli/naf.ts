@@ -11,7 +11,6 @@ import {
   COAPS_TCP_PORT,
   isLoopback,
   isUnspecified,
-  parseTriggerAddress,
   type Endpoint,
   type TriggerAddress,
 } from '../codec/address.ts';
@@ -24,6 +23,7 @@ import { keyLogFor } from './keylog.ts';
 import {
   allowDemoOption,
   bindingFrom,
+  DEFAULT_TRIGGER,
   endpoint,
   fqdn,
   keylogOption,
@@ -47,9 +47,6 @@ export interface NafOptions {
   readonly keylog?: string;
   readonly dangerouslyAllowDemoKeys?: boolean;
 }
-
-/** Where demo UEs and `ue-listen` without options meet: the WAP push port of TS 24.109 J. */
-export const DEFAULT_TRIGGER = parseTriggerAddress('udp://127.0.0.1:2948');
 
 export function addNafOptions(command: Command): Command {
   return command

@@ -6,14 +6,13 @@ import { formatEndpoint } from '../codec/address.ts';
 import type { Announcement } from '../naf/announcer.ts';
 import type { PushServer } from '../naf/push-server.ts';
 import { TEXT_PLAIN } from '../codec/push.ts';
-import { EXIT, writeJson, type CommandIo } from './io.ts';
+import { whenAborted, EXIT, writeJson, type CommandIo } from './io.ts';
 import { addNafOptions, openNaf, type NafOptions } from './naf.ts';
 import { narrate } from './narrate.ts';
 import { argument, parseUe, type UeName } from './options.ts';
 import { lines } from './payloads.ts';
 import { printReceipt } from './receipts.ts';
 import { CommandFailure, subcommand } from './run.ts';
-import { whenAborted } from './send.ts';
 
 interface AnnounceOptions extends NafOptions {
   readonly dangerouslyShowKey?: boolean;

@@ -1,7 +1,7 @@
 /** `naf-push send`: one UE, one or many payloads over one layer, a receipt for each. */
 import { Option, type Command } from 'commander';
 import { OCTET_STREAM, TEXT_PLAIN, URGENCIES, type Urgency } from '../codec/push.ts';
-import { EXIT, type CommandIo } from './io.ts';
+import { EXIT, whenAborted, type CommandIo } from './io.ts';
 import { addNafOptions, openNaf, type NafOptions } from './naf.ts';
 import { narrate } from './narrate.ts';
 import { argument, parseUe, seconds, triggerAddress, wholeNumber, type UeName } from './options.ts';
@@ -108,16 +108,6 @@ async function pushAll(
   }
   if (complaint !== undefined) io.stderr.write(complaint);
   return tally.exitCode;
-}
-
-/** Resolves at the abort; never without one. */
-export function whenAborted(signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) resolve();
-    signal?.addEventListener('abort', () => {
-      resolve();
-    });
-  });
 }
 
 const EXAMPLES = `

@@ -17,16 +17,14 @@ import {
   parseConnectPolicy,
   type ConnectPolicy,
 } from '../ue/connect-policy.ts';
-import { NotNow, type PushHandler } from '../ue/delivery.ts';
 import { listenForPushes } from '../ue/listener.ts';
 import { createUsim } from '../ue/usim.ts';
-import { runHandler } from './exec.ts';
-import { EXIT, jsonLine, writeJson, writeThrough, type CommandIo } from './io.ts';
+import { EXIT, whenAborted, writeJson, type CommandIo } from './io.ts';
 import { keyLogFor } from './keylog.ts';
-import { DEFAULT_TRIGGER } from './naf.ts';
 import { narrate } from './narrate.ts';
 import {
   allowDemoOption,
+  DEFAULT_TRIGGER,
   keylogOption,
   seconds,
   stateFolder,
@@ -34,12 +32,12 @@ import {
   triggerAddress,
   wholeNumber,
 } from './options.ts';
-import { FORMAT_HELP, pushFormat, pushJson } from './push-format.ts';
-import { bindOutput, CommandFailure, run, usageError } from './run.ts';
-import { whenAborted } from './send.ts';
+import { FORMAT_HELP } from './push-format.ts';
+import { bindOutput, CommandFailure, run } from './run.ts';
+import { countdown, handlerFor, type HandlerOptions } from './ue-handler.ts';
 import { packageVersion } from './version.ts';
 
-interface ListenOptions {
+interface ListenOptions extends HandlerOptions {
   readonly usim?: string;
   readonly trigger: TriggerAddress;
   readonly advertise?: TriggerAddress;
@@ -47,12 +45,9 @@ interface ListenOptions {
   readonly tls: TlsVersion | 'any';
   readonly count?: number;
   readonly wait?: number;
-  readonly exec?: string;
-  readonly format: string;
   readonly redeliver?: boolean;
   readonly state?: string;
   readonly keylog?: string;
-  readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly dangerouslyAllowDemoKeys?: boolean;
@@ -169,46 +164,6 @@ function announceListening(
 ): void {
   if (json === true) writeJson(io.stdout, { event: 'listening', trigger, impi, pid: process.pid });
   else if (quiet !== true) io.stderr.write(`ue-listen: ${impi} waits for triggers at ${trigger}\n`);
-}
-
-/** Prints the push, or runs the program; either way the push is handled when it returns, and not before. */
-function handlerFor(args: readonly string[], options: ListenOptions, io: CommandIo): PushHandler {
-  const { exec, json, format } = options;
-  const print = usageError(() => pushFormat(format, io.stdout.isTTY === true));
-  return async (push) => {
-    if (exec === undefined) {
-      const line = json === true ? jsonLine(pushJson(push)) : print(push);
-      await writeThrough(io.stdout, line).catch(() => {
-        throw new NotNow();
-      });
-      return;
-    }
-    const output = json === true ? io.stderr : io.stdout;
-    await runHandler([exec, ...args], push, { env: io.env, stderr: io.stderr, output });
-    if (json === true) writeJson(io.stdout, pushJson(push));
-  };
-}
-
-/** After `count` pushes the command ends; one that comes later is left for the next run. */
-function countdown(
-  handler: PushHandler,
-  count: number | undefined,
-  finish: AbortController,
-): PushHandler {
-  if (count === undefined) return handler;
-  let left = count;
-  return async (push) => {
-    if (left === 0) throw new NotNow(1_000);
-    left -= 1;
-    try {
-      await handler(push);
-    } catch (error) {
-      if (error instanceof NotNow) left += 1;
-      throw error;
-    } finally {
-      if (left === 0) finish.abort();
-    }
-  };
 }
 
 /** Triggers from loopback alone lead to loopback alone; else what the file says, or the NAF's own address. */
