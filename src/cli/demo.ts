@@ -8,10 +8,9 @@ import { parseEndpoint, formatEndpoint } from '../codec/address.ts';
 import { spawnRole, type Role } from './demo-role.ts';
 import { ladder, type Facts } from './demo-ladder.ts';
 import { openWire } from './demo-wire.ts';
-import { EXIT, type CommandIo } from './io.ts';
+import { EXIT, whenAborted, type CommandIo } from './io.ts';
 import { seconds } from './options.ts';
 import { CommandFailure, subcommand } from './run.ts';
-import { whenAborted } from './send.ts';
 
 interface DemoOptions {
   readonly tls: '1.3' | '1.2';
