@@ -49,10 +49,11 @@ export class Outbox {
 
   /** When the first urgency that waits after "not now" may go out: monotonic ms, Infinity when none does. */
   releasedAt(now: number): number {
-    const held = [...this.#lanes.values()].filter(
-      ({ waiting, heldUntil }) => waiting > 0 && heldUntil > now,
-    );
-    return Math.min(...held.map(({ heldUntil }) => heldUntil));
+    let at = Infinity;
+    for (const { waiting, heldUntil } of this.#lanes.values()) {
+      if (waiting > 0 && heldUntil > now) at = Math.min(at, heldUntil);
+    }
+    return at;
   }
 
   /** Acts on the UE's answer; after "not now" the entry waits again. */
