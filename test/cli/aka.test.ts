@@ -8,6 +8,7 @@ import { addAkaCommand } from '../../src/cli/aka.ts';
 import { bindOutput, run } from '../../src/cli/run.ts';
 import gba from '../vectors/gba-keys.json' with { type: 'json' };
 import milenage from '../vectors/milenage.json' with { type: 'json' };
+import tuak from '../vectors/tuak.json' with { type: 'json' };
 
 const root = mkdtempSync(join(tmpdir(), 'gba-push-aka-'));
 test.after.always(() => {
@@ -175,9 +176,22 @@ const wrong: [string, string[], RegExp][] = [
   ],
   ['a wrong Ua id', [...challenge, ...naf, '01'], /--ua-id: .* 10 hex digits/],
   ['a wrong BSF', [...challenge, ...naf, '0100000007', '--bsf', '-'], /--bsf: an FQDN is/],
-  ['TUAK', [...challenge, '--algorithm', 'tuak'], /Allowed choices are milenage/],
-  ['a flag of TUAK', [...challenge, '--topc', K], /--topc <hex>: TUAK is not built in yet/],
-  ['another flag of TUAK', [...challenge, '--iterations', '2'], /--iterations <n>: TUAK/],
+  [
+    'another algorithm',
+    [...challenge, '--algorithm', 'comp128'],
+    /Allowed choices are milenage, tuak/,
+  ],
+  [
+    'TUAK with OPc',
+    [...challenge, '--algorithm', 'tuak'],
+    /--opc does not go with --algorithm tuak/,
+  ],
+  [
+    'Milenage with TOPc',
+    [...challenge, '--topc', K],
+    /--topc does not go with --algorithm milenage/,
+  ],
+  ['Milenage with a size', [...challenge, '--mac-bits', '64'], /--mac-bits does not go with/],
 ];
 for (const [what, argv, message] of wrong) {
   test(`${what} is a usage error that shows no key`, async (t) => {
@@ -189,3 +203,45 @@ for (const [what, argv, message] of wrong) {
     t.false(err.includes(OPC.slice(0, 8)));
   });
 }
+
+for (const set of tuak.sets) {
+  test(`--algorithm tuak --json gives the published values of ${set.source}`, async (t) => {
+    const { mac, res, ck, ik, iterations } = set;
+    const sizes = Object.entries({ mac, res, ck, ik }).flatMap(([n, bits]) => [
+      `--${n}-bits`,
+      `${bits}`,
+    ]);
+    const common = ['--algorithm', 'tuak', '--k', set.k, '--rand', set.rand, '--sqn', set.sqn];
+    for (const operator of [
+      ['--topc', set.topc],
+      ['--top', set.top],
+    ]) {
+      const argv = [
+        ...common,
+        '--amf',
+        set.amf,
+        ...operator,
+        ...sizes,
+        '--iterations',
+        `${iterations}`,
+      ];
+      const { code, out } = await aka(...argv, '--json');
+      t.is(code, 0);
+      const values = JSON.parse(out) as Record<string, string>;
+      const { res: f2, ck: f3, ik: f4, ak: f5, macA: f1, macS: f1star, akStar: f5star } = values;
+      t.like(set, { f1, f1star, f2, f3, f4, f5, f5star } as Partial<typeof set>);
+      t.is('autn' in values, mac === 64);
+      t.is('auts' in values, mac === 64);
+    }
+  });
+}
+
+test('TUAK keys of 256 bits give no NAF keys, and the command says so', async (t) => {
+  const [, , set] = tuak.sets;
+  if (set === undefined) return t.fail();
+  const argv = ['--algorithm', 'tuak', '--k', set.k, '--topc', set.topc, '--rand', set.rand];
+  const sizes = ['--sqn', set.sqn, '--amf', set.amf, '--ik-bits', '256'];
+  const { code, err } = await aka(...argv, ...sizes, ...naf, '0100000007');
+  t.is(code, 2);
+  t.regex(err, /NAF keys need CK and IK of 128 bits/);
+});
