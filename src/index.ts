@@ -3,7 +3,7 @@
 export { listenPushServer } from './naf/push-server.ts';
 export type { PushOptions, PushServer, PushServerOptions } from './naf/push-server.ts';
 export type { Announcement } from './naf/announcer.ts';
-export type { Patience } from './naf/device.ts';
+export type { Patience } from './naf/search.ts';
 export type { DeadReason, Receipt, StageTimes, Via } from './naf/entry.ts';
 
 export { listenForPushes } from './ue/listener.ts';

@@ -3,37 +3,18 @@ import type { TriggerAddress } from '../codec/address.ts';
 import type { PushAnswer } from '../codec/push.ts';
 import { ChannelError, GbaError, PushError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
-import { sleep, type Clock, type Timer } from '../lib/clock.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
-import type { TriggerSender } from '../ports.ts';
-import type { Announcement } from './announcer.ts';
+import type { Entry } from './entry.ts';
 import type { Layer } from './layer.ts';
 import { Outbox } from './outbox.ts';
-import { type Entry } from './entry.ts';
+import { search, type SearchOptions } from './search.ts';
 
-export interface DeviceOptions {
-  readonly impi: Impi;
-  readonly clock: Clock;
-  /** Makes a new association; undefined: only wait for the UE. */
-  readonly announce: ((signal: AbortSignal) => Promise<Announcement>) | undefined;
-  readonly triggers: TriggerSender;
+export interface DeviceOptions extends Omit<SearchOptions, 'triggerAddress' | 'onTrigger'> {
   /** UE_Trp when nobody has said a better one; undefined: wait for the UE to dial. */
   readonly triggerAddress: TriggerAddress | undefined;
-  /** True when the UE holds a valid key under which it can connect again by itself. */
-  readonly canReconnect: () => boolean;
-  readonly patience: Patience;
   /** Pushes that may wait at once. */
   readonly queueLimit: number;
-}
-
-/** How long the NAF waits before it takes the next dearer way, ms. */
-export interface Patience {
-  /** For the UE to come back by itself under a valid key. */
-  readonly reconnectMs: number;
-  /** For the UE to act on one GPI, sent again and again meanwhile. */
-  readonly triggerMs: number;
-  /** In all, before everything that waits is dropped; Infinity: until the pushes' own TTL. */
-  readonly giveUpMs: number;
 }
 
 /** The moment, monotonic ms, and what it sets off. */
@@ -41,9 +22,6 @@ interface Appointment {
   readonly at: number;
   readonly timer: Timer;
 }
-
-/** Between two GPIs that led to nothing. */
-const PAUSE_MS = 1_000;
 
 export class Device {
   readonly impi: Impi;
@@ -209,10 +187,17 @@ export class Device {
 
   #seek(): void {
     if (this.#search !== undefined) return;
-    const search = new AbortController();
-    this.#search = search;
-    this.#find(search.signal).catch((error: unknown) => {
-      if (this.#search !== search) return;
+    const finding = new AbortController();
+    this.#search = finding;
+    const options: SearchOptions = {
+      ...this.#options,
+      triggerAddress: () => this.#triggerAddress,
+      onTrigger: ({ sa, bsfMs }) => {
+        this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
+      },
+    };
+    search(options, finding.signal).catch((error: unknown) => {
+      if (this.#search !== finding) return;
       this.drop(
         error instanceof GbaError
           ? error
@@ -224,52 +209,6 @@ export class Device {
   #endSearch(): void {
     this.#search?.abort();
     this.#search = undefined;
-  }
-
-  /** reconnect < bootstrap: ends by `signal` when a layer opens, or throws when patience is over. */
-  async #find(signal: AbortSignal): Promise<never> {
-    const { patience, canReconnect, announce } = this.#options;
-    const giveUpAt = this.#clock.monotonic() + patience.giveUpMs;
-    if (canReconnect())
-      await sleep(this.#clock, Math.min(patience.reconnectMs, patience.giveUpMs), signal);
-    if (announce === undefined) await sleep(this.#clock, patience.giveUpMs, signal);
-    for (;;) {
-      const leftMs = giveUpAt - this.#clock.monotonic();
-      if (leftMs <= 0 || announce === undefined) throw this.#silent(patience.giveUpMs);
-      try {
-        await this.#trigger(await announce(signal), Math.min(patience.triggerMs, leftMs), signal);
-      } catch (error) {
-        if (signal.aborted || !(error instanceof GbaError && error.retryable)) throw error;
-        await sleep(this.#clock, Math.min(PAUSE_MS, leftMs), signal);
-      }
-    }
-  }
-
-  /** Sends one GPI again and again for `ms`. @throws GbaError ERR_UPA_ADDRESS, or the signal's reason. */
-  async #trigger(announcement: Announcement, ms: number, signal: AbortSignal): Promise<void> {
-    const { sa, envelope, bsfMs } = announcement;
-    this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
-    const sending = new AbortController();
-    const failed = new AbortController();
-    const to = this.#triggerAddress;
-    const sent = to && this.#options.triggers.send(envelope, to, sending.signal);
-    sent?.catch((error: unknown) => {
-      failed.abort(error);
-    });
-    try {
-      await sleep(this.#clock, ms, AbortSignal.any([signal, failed.signal]));
-    } finally {
-      sending.abort();
-    }
-  }
-
-  #silent(ms: number): ChannelError {
-    return new ChannelError(
-      'ERR_CHANNEL_TIMEOUT',
-      `${this.impi} did not connect within ${Math.round(ms / 1_000)} s: it is absent, or its SIM holds ` +
-        'another key (or has seen later sequence numbers than this HSS gives)',
-      { retryable: true },
-    );
   }
 
   #expireAt(deadline: number): void {

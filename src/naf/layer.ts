@@ -181,7 +181,7 @@ export class Layer {
   }
 
   #opened(triggerAddress?: string): void {
-    if (this.#open) return;
+    if (this.#open || this.#channel.releasing) return;
     this.#open = true;
     this.#registrationTimer.cancel();
     this.#options.onOpen(triggerAddress === undefined ? {} : { triggerAddress });

@@ -18,10 +18,11 @@ import type { Bsf, TriggerSender } from '../ports.ts';
 import type { Closed } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { announceTo, type Announcement, type AnnouncerOptions } from './announcer.ts';
-import { Device, type Patience } from './device.ts';
+import { Device } from './device.ts';
 import { Layer } from './layer.ts';
 import { NO_STAGES, type Receipt } from './entry.ts';
 import { pushIds } from './push-ids.ts';
+import type { Patience } from './search.ts';
 
 export interface PushServerOptions {
   readonly bsf: Bsf;
@@ -194,7 +195,7 @@ export class PushServer {
     await Promise.all(layers.map((layer) => layer.settled()));
     const goodbye = new AbortController();
     const patience = sleep(this.#clock, GOODBYE_MS, goodbye.signal).catch(() => undefined);
-    await Promise.race([patience, Promise.all(layers.map((layer) => layer.forget()))]);
+    await Promise.race([patience, Promise.allSettled(layers.map((layer) => layer.forget()))]);
     goodbye.abort();
     await this.close();
   }
@@ -256,6 +257,7 @@ export class PushServer {
 
   /** A proved association replaces the older ones of its UE; a younger one that waits stays. The UE does the same. */
   #supersede(impi: Impi, bTid: BTid): void {
+    if (this.#registry.current(bTid) === undefined) return;
     for (const sa of this.#registry.of(impi)) {
       if (sa.bTid === bTid) return;
       this.#registry.close(sa.bTid, 'superseded');
@@ -298,7 +300,8 @@ export class PushServer {
 function triggerAddressIn(text: string | undefined): { triggerAddress?: TriggerAddress } {
   if (text === undefined) return {};
   try {
-    return { triggerAddress: parseTriggerAddress(text) };
+    const triggerAddress = parseTriggerAddress(text);
+    return triggerAddress.port === 0 ? {} : { triggerAddress };
   } catch {
     return {};
   }

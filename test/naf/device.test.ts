@@ -1,7 +1,8 @@
 import test from 'ava';
 import { BsfError, GbaError, PushError } from '../../src/errors.ts';
 import type { Announcement } from '../../src/naf/announcer.ts';
-import { Device, type DeviceOptions, type Patience } from '../../src/naf/device.ts';
+import { Device, type DeviceOptions } from '../../src/naf/device.ts';
+import type { Patience } from '../../src/naf/search.ts';
 import type { Receipt } from '../../src/naf/entry.ts';
 import { announce } from '../../src/sa/association.ts';
 import { makeEntry, type MadeEntry } from '../support/entry.ts';
@@ -187,4 +188,21 @@ test('stopped, it searches for nobody and keeps no appointment', async (t) => {
   t.deepEqual(deeds, []);
   device.drop(new GbaError('ERR_CHANNEL_CLOSED', 'over'));
   t.is(device.unsettled, 0);
+});
+
+test('an address that cannot be resolved for a while costs no second vector', async (t) => {
+  const { deeds, enqueue, advance } = makeDevice({
+    triggers: {
+      send: () => {
+        deeds.push('unresolved');
+        const why = 'the DNS gives no address';
+        return Promise.reject(new GbaError('ERR_UPA_ADDRESS', why, { retryable: true }));
+      },
+      close: () => Promise.resolve(),
+    },
+  });
+  enqueue({ seq: 1 });
+  for (let second = 0; second < 10; second += 1) await advance(1_000);
+  t.is(deeds.filter((deed) => deed.startsWith('announce')).length, 1);
+  t.true(deeds.filter((deed) => deed === 'unresolved').length >= 9);
 });

@@ -306,3 +306,50 @@ test('a second NAF cannot listen at the same address', async (t) => {
   });
   t.true(error.message.includes(`${address.host}:${address.port}`), error.message);
 });
+
+test('a layer that ends before it is registered takes the place of no other', async (t) => {
+  const naf = await openNaf(t, createSim(impi), { bootstrap: false });
+  const open = async () => {
+    const { sa } = await naf.announce(impi);
+    return { ...sa, key: Uint8Array.from(sa.key) };
+  };
+  const [older, newer] = [await open(), await open()];
+  const silent = await dialPsk({ ...naf.address, sa: older, policy, clock: systemClock });
+  silent.socket.allowHalfOpen = true;
+  rawPeer(silent.socket).say({ code: CODE.CSM });
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const good = await dialPsk({ ...naf.address, sa: newer, policy, clock: systemClock });
+  const channel = channelOver(good.socket, {
+    onRequest: (_request, respond) => {
+      respond({ code: CODE.CREATED });
+    },
+  });
+  channel.request(registration(undefined), () => undefined);
+  t.like(await naf.push(impi, Buffer.from('over the good one')), { state: 'acked' });
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  t.like(await naf.push(impi, Buffer.from('still')), { state: 'acked', via: 'reuse' });
+  await channel.close();
+});
+
+test('a trigger address without a port is as good as no word', async (t) => {
+  const sent: number[] = [];
+  const stop = subscribe('gba:trigger:sent', ({ to }) => {
+    if (to.endsWith(':9')) sent.push(9);
+  });
+  t.teardown(stop);
+  const naf = await openNaf(t, createSim(impi), {
+    triggerAddress: () => ({ transport: 'udp', host: '127.0.0.1', port: 9 }),
+    patience: { reconnectMs: 50 },
+  });
+  const { sa } = await naf.announce(impi);
+  const { socket } = await dialPsk({ ...naf.address, sa, policy, clock: systemClock });
+  const channel = channelOver(socket);
+  channel.request(registration('udp://127.0.0.1:0'), () => undefined);
+  await channel.ready;
+  await channel.ping();
+  await channel.close();
+  const waits = naf.push(impi, Buffer.from('x'), { ttlSeconds: 60 });
+  await until(() => sent.length > 0);
+  await naf.close();
+  t.like(await waits, { state: 'dead', code: 'ERR_CHANNEL_CLOSED' });
+});
