@@ -142,7 +142,7 @@ export class Device {
     });
     // Sent again before anything newer, they keep their order; the UE drops what it has had already.
     this.#takeBack(older?.surrender() ?? []);
-    older?.retire();
+    void older?.drain();
     this.pump();
   }
 

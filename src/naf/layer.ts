@@ -32,7 +32,6 @@ export interface LayerOptions {
 
 /** How long the NAF waits for `POST /.push` before it takes a peer for one that takes PUTs. */
 const REGISTRATION_MS = 1_000;
-const RETIREMENT_MS = 5_000;
 const UNREADABLE_RETRY_MS = 60_000;
 /** Larger inbound frames cost memory on every connection for ever; a UE's requests are small. */
 const MAX_INBOUND_OCTETS = 4_096;
@@ -65,7 +64,8 @@ export class Layer {
       maxMessageSize: MAX_INBOUND_OCTETS,
       keepaliveMs: options.keepaliveMs,
       recordPerMessage: options.recordPerMessage,
-      onRelease: () => void this.#channel.drain(),
+      // The UE may have handlers at work: it ends the layer when they have answered.
+      onRelease: () => void this.#channel.drain({ withinMs: Infinity }),
       onRequest: (request, respond) => {
         const registration = parseRegistration(request);
         if (registration !== undefined) {
@@ -161,19 +161,9 @@ export class Layer {
     await this.drain();
   }
 
-  /** Lets everything that is out be answered, then ends the layer. */
+  /** Takes no more pushes; ends when those that are out are answered, or after a while all the same. */
   async drain(): Promise<void> {
     await this.#channel.drain();
-  }
-
-  /** Takes no more pushes; ends when those that are out are answered, or after a while all the same. */
-  retire(): void {
-    const timer = this.#clock.after(RETIREMENT_MS, () => {
-      this.close();
-    });
-    void this.drain().then(() => {
-      timer.cancel();
-    });
   }
 
   close(): void {

@@ -266,7 +266,7 @@ export class PushServer {
 
   #endLayer(sa: Closed): void {
     for (const layer of this.#layers.get(sa.bTid) ?? []) {
-      if (sa.reason === 'superseded') layer.retire();
+      if (sa.reason === 'superseded') void layer.drain();
       else layer.close();
     }
   }

@@ -19,8 +19,8 @@ export type Settle = (outcome: CoapMessage | ChannelError) => void;
 
 /**
  * The first call answers. Later ones are notifications (RFC 7641), for requests with Observe only.
- * After the channel has ended it does nothing.
- * @throws PushError ERR_PUSH_OVERSIZE (nothing was sent), TypeError for a second answer.
+ * After the channel has ended it does nothing. An answer that is longer than the peer accepts is not
+ * sent and ends the channel as a protocol error. @throws TypeError for a second answer.
  */
 export type Respond = (answer: CoapContent) => void;
 
@@ -44,6 +44,11 @@ export interface ChannelOptions {
   readonly pongTimeoutMs?: number;
   /** How long the peer may take for its CSM, ms. Default 10,000. */
   readonly csmTimeoutMs?: number;
+}
+
+export interface DrainOptions {
+  /** How long the peer may still take to answer our requests, ms; may be Infinity. Default 5,000. */
+  readonly withinMs?: number;
 }
 
 export interface ChannelEnd {

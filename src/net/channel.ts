@@ -14,7 +14,13 @@ import {
 import { type ChannelError, CodecError, PushError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type { Timer } from '../lib/clock.ts';
-import type { ChannelEnd, ChannelOptions, CoapContent, Settle } from './channel-types.ts';
+import type {
+  ChannelEnd,
+  ChannelOptions,
+  CoapContent,
+  DrainOptions,
+  Settle,
+} from './channel-types.ts';
 import { Ending, closedError } from './ending.ts';
 import { Flow } from './flow.ts';
 import { Incoming } from './incoming.ts';
@@ -44,6 +50,10 @@ export class Channel {
   #sendLimit = signals.BASE_MAX_MESSAGE_SIZE;
   #releasedBy: 'us' | 'peer' | undefined;
   #draining = false;
+  /** When our requests are given up, monotonic ms; set by `drain`. */
+  #drainBy = Infinity;
+  #drainTimer: Timer | undefined;
+  #gaveUp = false;
 
   constructor(options: ChannelOptions) {
     const { socket, clock, maxMessageSize, csmTimeoutMs = 10_000 } = options;
@@ -80,11 +90,7 @@ export class Channel {
     });
     this.#incoming = new Incoming({
       onRequest: options.onRequest,
-      send: (answer) => {
-        if (this.#ended) return false;
-        this.#send(answer);
-        return true;
-      },
+      send: (answer) => this.#answer(answer),
       onAnswered: () => {
         if (this.#draining) process.nextTick(this.#endWhenDrained);
       },
@@ -153,7 +159,10 @@ export class Channel {
       process.nextTick(settle, closedError('the channel takes no more requests'));
       return;
     }
-    this.#send({ code, token: this.#requests.reserve(), options, payload });
+    const message = { code, token: this.#requests.reserve(), options, payload };
+    const size = encodedLength(message);
+    if (size > this.#sendLimit) throw new PushError('ERR_PUSH_OVERSIZE', this.#oversize(size));
+    this.#writer.add(message, size);
     this.#requests.hold(settle);
   }
 
@@ -180,10 +189,15 @@ export class Channel {
     this.#flow.update();
   }
 
-  /** Releases, waits until everything in flight is answered in both directions, and closes. `close()` cuts it short. */
-  async drain(): Promise<void> {
+  /**
+   * Releases, waits until everything in flight is answered in both directions, and closes. Our own
+   * requests that have no answer `withinMs` later are given up; answers that we owe are waited for
+   * without limit. Of several calls the earliest deadline holds. `close()` cuts it short.
+   */
+  async drain({ withinMs = DRAIN_MS }: DrainOptions = {}): Promise<void> {
     this.release();
     this.#draining = true;
+    this.#giveUpWithin(withinMs);
     this.#endWhenDrained();
     await this.closed;
   }
@@ -264,19 +278,37 @@ export class Channel {
     this.#writer.add(signals.pong(token, custody));
   }
 
-  #send(message: OutgoingMessage): void {
-    const size = encodedLength(message);
+  /** False when it was not sent. Never throws for what the peer did: it states the limit. */
+  #answer(answer: OutgoingMessage): boolean {
+    if (this.#ended) return false;
+    const size = encodedLength(answer);
     if (size > this.#sendLimit) {
-      throw new PushError(
-        'ERR_PUSH_OVERSIZE',
-        `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#sendLimit}`,
-      );
+      this.#refuse(this.#oversize(size));
+      return false;
     }
-    this.#writer.add(message, size);
+    this.#writer.add(answer, size);
+    return true;
+  }
+
+  #oversize(size: number): string {
+    return `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#sendLimit}`;
+  }
+
+  #giveUpWithin(ms: number): void {
+    const { clock } = this.#options;
+    const at = clock.monotonic() + ms;
+    if (this.#ended || at >= this.#drainBy) return;
+    this.#drainBy = at;
+    this.#drainTimer?.cancel();
+    this.#drainTimer = clock.after(ms, () => {
+      this.#gaveUp = true;
+      this.#endWhenDrained();
+    });
   }
 
   readonly #endWhenDrained = (): void => {
-    if (!this.#draining || this.#requests.size > 0 || this.#incoming.unanswered > 0) return;
+    if (!this.#draining || this.#incoming.unanswered > 0) return;
+    if (this.#requests.size > 0 && !this.#gaveUp) return;
     this.#finish({ reason: this.#releasedBy === 'peer' ? 'released' : 'local' });
   };
 
@@ -298,6 +330,7 @@ export class Channel {
     this.#writer.flush();
     const error = closedError(diagnostic === undefined ? reason : `${reason}: ${diagnostic}`);
     this.#csmTimer.cancel();
+    this.#drainTimer?.cancel();
     this.#keepalive.stop(error);
     this.#settleReady(error);
     for (const settle of this.#requests.takeAll()) settle(error);
@@ -307,3 +340,5 @@ export class Channel {
 
 /** Pings with Custody that may wait at once; beyond, a Pong comes without Custody. */
 const MAX_BARRIERS = 16;
+/** How long `drain` waits for the peer's answers unless told otherwise. */
+const DRAIN_MS = 5_000;

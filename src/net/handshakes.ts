@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { ChannelError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { formatEndpoint } from '../codec/address.ts';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { sourceOf } from './network.ts';
 
 export interface HandshakeLimits {
@@ -27,6 +27,8 @@ export interface HandshakesOptions {
 }
 
 interface Pending extends Handshake {
+  /** Both ends' addresses and ports: no other open connection has them. */
+  readonly path: string;
   readonly raw: Socket;
   readonly source: string;
   readonly deadline: Timer;
@@ -38,7 +40,7 @@ interface Pending extends Handshake {
  */
 export class Handshakes {
   readonly #options: HandshakesOptions;
-  /** By remote address and port, oldest first. */
+  /** By `path`, oldest first. */
   readonly #pending = new Map<string, Pending>();
 
   constructor(options: HandshakesOptions) {
@@ -52,19 +54,20 @@ export class Handshakes {
   /** A TCP connection came in. */
   begin(raw: Socket): Handshake {
     const { clock, timeoutMs, limits } = this.#options;
-    const host = raw.remoteAddress ?? '';
-    const source = sourceOf(host);
+    const [remote, local] = endsOf(raw);
+    const source = sourceOf(remote.host);
     this.#makeRoom(source, limits);
     const pending: Pending = {
       raw,
       source,
-      remote: formatEndpoint({ host, port: raw.remotePort ?? 0 }),
+      path: pathOf(remote, local),
+      remote: formatEndpoint(remote),
       startedAt: clock.monotonic(),
       deadline: clock.after(timeoutMs, () => {
         this.#drop(pending, 'ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
       }),
     };
-    this.#pending.set(pending.remote, pending);
+    this.#pending.set(pending.path, pending);
     raw.once('close', () => {
       this.#drop(pending, 'ERR_CHANNEL_CLOSED', 'the connection ended during the TLS handshake');
     });
@@ -73,9 +76,8 @@ export class Handshakes {
 
   /** The handshake on this connection is over, by success or by a TLS error; undefined when it was dropped. */
   end(socket: Socket): Handshake | undefined {
-    const { remoteAddress: host, remotePort: port } = socket;
-    if (host === undefined || port === undefined) return undefined;
-    const pending = this.#pending.get(formatEndpoint({ host, port }));
+    if (socket.remoteAddress === undefined) return undefined;
+    const pending = this.#pending.get(pathOf(...endsOf(socket)));
     if (pending !== undefined) this.#remove(pending);
     return pending;
   }
@@ -96,6 +98,19 @@ export class Handshakes {
 
   #remove(pending: Pending): boolean {
     pending.deadline.cancel();
-    return this.#pending.get(pending.remote) === pending && this.#pending.delete(pending.remote);
+    return this.#pending.get(pending.path) === pending && this.#pending.delete(pending.path);
   }
+}
+
+/** The remote and the local end; the host is empty when the connection is gone already. */
+function endsOf(socket: Socket): [Endpoint, Endpoint] {
+  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket;
+  return [
+    { host: remoteAddress, port: remotePort },
+    { host: localAddress, port: localPort },
+  ];
+}
+
+function pathOf(remote: Endpoint, local: Endpoint): string {
+  return `${formatEndpoint(remote)} ${formatEndpoint(local)}`;
 }

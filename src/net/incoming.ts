@@ -20,7 +20,7 @@ interface Waiter {
 
 export interface IncomingOptions {
   readonly onRequest: ChannelOptions['onRequest'];
-  /** Sends an answer; false when it is too late for any. */
+  /** Sends an answer; false when it was not sent, and none can be any more. */
   readonly send: (answer: OutgoingMessage) => boolean;
   readonly onAnswered: () => void;
 }
@@ -45,17 +45,22 @@ export class Incoming {
     return this.#waiters.length;
   }
 
-  /** Gives the request to the consumer, with the way to answer it. */
+  /**
+   * Gives the request to the consumer, with the way to answer it. The latter may wait for long, so it
+   * does not hold the request: that would hold all octets that arrived together with it.
+   */
   accept(request: CoapMessage): void {
     const { onRequest, send, onAnswered } = this.#options;
+    const { token } = request;
+    const observed = findOption(request.options, OPTION.OBSERVE) !== undefined;
     const serial = this.#nextSerial++;
     this.#unanswered++;
     let answered = false;
     const respond: Respond = ({ code, options = NO_OPTIONS, payload = EMPTY }) => {
-      if (answered && !findOption(request.options, OPTION.OBSERVE)) {
+      if (answered && !observed) {
         throw new TypeError('a request without Observe is answered once');
       }
-      const sent = send({ code, token: request.token, options, payload });
+      const sent = send({ code, token, options, payload });
       if (!sent || answered) return;
       answered = true;
       this.#count(serial);

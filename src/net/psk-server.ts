@@ -24,7 +24,10 @@ export interface ListenPskOptions extends Endpoint {
   readonly clock: Clock;
   /** TLS 1.3 alone unless given; an association still gets no other version than its own. */
   readonly versions?: readonly TlsVersion[];
-  /** The live association that this PSK identity names, letter for letter. It must not throw. */
+  /**
+   * The live association that this PSK identity names, letter for letter; nothing once its key is
+   * over, which is not checked here again. It must not throw.
+   */
   readonly find: (identity: string) => LiveSa | undefined;
   /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
   readonly decoySecret?: Uint8Array;
@@ -36,20 +39,14 @@ export interface ListenPskOptions extends Endpoint {
   readonly onLayer: (layer: SecuredSocket) => void;
 }
 
-/** @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
+/**
+ * @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there, ConfigError when this runtime
+ * has no group of the policy; nothing listens then.
+ */
 export async function listenPsk(options: ListenPskOptions): Promise<PskServer> {
-  const tcp = createServer({
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_MS,
-  });
-  try {
-    await once(tcp.listen({ host: options.host, port: options.port }), 'listening');
-  } catch (cause) {
-    const reason = `cannot listen on ${formatEndpoint(options)}: ${reasonOf(cause)}`;
-    throw new ConfigError('ERR_CONFIG_ADDRESS', reason, { cause });
-  }
-  return new PskServer(tcp, options);
+  const server = new PskServer(options);
+  await server.listen();
+  return server;
 }
 
 /** What the callback answered in a handshake: an association's key, or a decoy and the reason. */
@@ -57,22 +54,25 @@ type Lookup = { readonly identity: string; readonly sa: LiveSa } | GbaError;
 
 /** A listener; `listenPsk` makes it. Why a handshake failed is told by events, never on the wire. */
 export class PskServer {
-  readonly address: Endpoint;
   /** Resolves when it no longer listens and every connection is over. */
   readonly closed: Promise<void>;
   readonly #options: ListenPskOptions;
   readonly #decoySecret: Uint8Array;
-  readonly #tcp: Server;
+  readonly #tcp: Server = createServer({
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  });
   readonly #tls: TlsServer;
   readonly #connections = new Set<Socket>();
   readonly #handshakes: Handshakes;
   readonly #lookups = new WeakMap<TLSSocket, Lookup>();
+  #address: Endpoint;
   #fullHandshakes = 0;
 
-  /** `tcp` listens already. */
-  constructor(tcp: Server, options: ListenPskOptions) {
-    const { address: host, port } = tcp.address() as AddressInfo;
-    this.address = { host, port };
+  /** It does not listen yet. @throws ConfigError when this runtime has no group of the policy. */
+  constructor(options: ListenPskOptions) {
+    this.#address = { host: options.host, port: options.port };
     this.#options = options;
     this.#decoySecret = options.decoySecret ?? randomBytes(32);
     this.#handshakes = new Handshakes({
@@ -84,14 +84,15 @@ export class PskServer {
       },
     });
     this.#tls = this.#createTls();
-    this.#tcp = tcp;
-    this.closed = new Promise((resolve) => tcp.once('close', resolve));
-    tcp.on('connection', (raw) => {
+    this.closed = new Promise((resolve) => this.#tcp.once('close', resolve));
+    this.#tcp.on('connection', (raw) => {
       this.#accept(raw);
     });
-    tcp.on('error', (error) => {
-      tellRefused(formatEndpoint(this.address), channelErrorOf(error));
-    });
+  }
+
+  /** Where it listens; before it does, where it shall. */
+  get address(): Endpoint {
+    return this.#address;
   }
 
   /** Handshakes whose own lookup returned the key that proved both ends. */
@@ -101,6 +102,21 @@ export class PskServer {
 
   get pendingHandshakes(): number {
     return this.#handshakes.size;
+  }
+
+  /** Call it once. @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
+  async listen(): Promise<void> {
+    try {
+      await once(this.#tcp.listen({ ...this.#address }), 'listening');
+    } catch (cause) {
+      const reason = `cannot listen on ${formatEndpoint(this.#address)}: ${reasonOf(cause)}`;
+      throw new ConfigError('ERR_CONFIG_ADDRESS', reason, { cause });
+    }
+    const { address: host, port } = this.#tcp.address() as AddressInfo;
+    this.#address = { host, port };
+    this.#tcp.on('error', (error) => {
+      tellRefused(formatEndpoint(this.#address), channelErrorOf(error));
+    });
   }
 
   /** Stops listening, lets every open connection end by itself. */
@@ -160,9 +176,6 @@ export class PskServer {
     const sa = this.#options.find(identity);
     if (sa === undefined) {
       return new SaError('ERR_SA_UNKNOWN', 'no association has the identity that the client named');
-    }
-    if (sa.expiresAt <= this.#options.clock.now()) {
-      return new SaError('ERR_SA_EXPIRED', `the key of ${sa.bTid} is over`);
     }
     if (version !== `TLSv${sa.binding.version}`) {
       const reason = `${sa.bTid} is for TLS ${sa.binding.version}, not ${String(version)}`;

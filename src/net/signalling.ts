@@ -17,6 +17,9 @@ import { EMPTY, utf8Bytes, view } from '../lib/bytes.ts';
 /** What a peer accepts until it has said otherwise, octets (RFC 8323 5.3.1). */
 export const BASE_MAX_MESSAGE_SIZE = 1152;
 
+/** A peer that accepts less could not take even our shortest answers. */
+const LEAST_MAX_MESSAGE_SIZE = 64;
+
 /** A peer sent something that ends the connection; `badCsmOption` goes into the Abort. */
 export class SignalError extends CodecError {
   readonly badCsmOption: number | undefined;
@@ -64,9 +67,17 @@ export function refuseCritical({ code, options }: CoapMessage): void {
   );
 }
 
-/** The size that a CSM states, when it does. @throws CodecError ERR_COAP_MALFORMED. */
+/**
+ * The size that a CSM states, when it does. @throws CodecError ERR_COAP_MALFORMED, a SignalError for
+ * fewer than 64 octets.
+ */
 export function statedMaxMessageSize({ options }: CoapMessage): number | undefined {
-  return findUint(options, SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE);
+  const size = findUint(options, SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE);
+  if (size === undefined || size >= LEAST_MAX_MESSAGE_SIZE) return size;
+  throw new SignalError(
+    `a Max-Message-Size below ${LEAST_MAX_MESSAGE_SIZE}`,
+    SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE,
+  );
 }
 
 export function asksCustody({ options }: CoapMessage): boolean {

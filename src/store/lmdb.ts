@@ -17,6 +17,7 @@ export interface LmdbStoreOptions {
 /**
  * An update is one write transaction, under a lock that all processes share and that the system frees
  * when its holder is killed. It blocks this thread for as long as another process writes.
+ * An update that fails is retryable, unless the store is closed.
  * @throws StoreError ERR_STORE_UNAVAILABLE when the folder or a file cannot be made or written.
  */
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<AtomicStore> {
@@ -33,7 +34,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<AtomicSt
     makePrivate(`${path}-lock`);
     database = open({ path, noSubdir: true, encoding: 'binary' });
   } catch (error) {
-    throw unavailable(path, error);
+    throw unavailable(path, error, false);
   }
   let closed = false;
 
@@ -53,7 +54,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<AtomicSt
         if (sync) await database.flushed;
         return committed.result;
       } catch (error) {
-        throw changing ? error : unavailable(path, error);
+        throw changing ? error : unavailable(path, error, true);
       }
     },
     async close() {
@@ -77,11 +78,11 @@ function makePrivate(path: string): void {
   }
 }
 
-function unavailable(path: string, cause: unknown): StoreError {
+function unavailable(path: string, cause: unknown, retryable: boolean): StoreError {
   return new StoreError(
     'ERR_STORE_UNAVAILABLE',
     `cannot use the store ${path}: ${reasonOf(cause)}. ` +
       'Name a state folder on a local disk that this user may write and that is not full',
-    { cause },
+    { cause, retryable },
   );
 }

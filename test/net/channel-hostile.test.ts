@@ -1,8 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { CODE, emptyOption, uintOption, uintValue } from '../../src/codec/coap.ts';
+import { ChannelError, CodecError } from '../../src/errors.ts';
 import { fromHex, utf8Text } from '../../src/lib/bytes.ts';
-import { channelAndRawPeer } from '../support/channel.ts';
+import type { Respond } from '../../src/net/channel-types.ts';
+import { ask, channelAndRawPeer } from '../support/channel.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 const turns = async (count: number): Promise<void> => {
@@ -74,6 +76,56 @@ test('a header that announces too much is refused before its body comes', async 
 test('a CSM whose size has five octets ends the channel', async (t) => {
   const { channel, peer } = await channelAndRawPeer(t);
   peer.say({ code: CODE.CSM, options: [{ number: 2, value: new Uint8Array(5) }] });
+  t.is((await channel.closed).reason, 'protocol-error');
+});
+
+for (const size of [0, 1, 63]) {
+  test(`a Max-Message-Size that no answer fits into ends the channel (${size})`, async (t) => {
+    const onRequest = (): void => t.fail('it came after the refusal');
+    const { channel, peer } = await channelAndRawPeer(t, { onRequest }, false);
+    peer.say({ code: CODE.CSM, options: [uintOption(2, size)] }, { code: CODE.PUT });
+    const abort = await peer.hear(CODE.ABORT);
+    t.deepEqual(
+      abort.options.map((option) => [option.number, uintValue(option)]),
+      [[2, 2]],
+    );
+    t.is((await channel.closed).reason, 'protocol-error');
+  });
+}
+
+test('the least Max-Message-Size that is accepted is 64', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t, {}, false);
+  peer.say({ code: CODE.CSM, options: [uintOption(2, 64)] }, { code: CODE.PUT });
+  await peer.hear(CODE.CREATED);
+  t.deepEqual(channel.peer, { maxMessageSize: 64 });
+});
+
+test('an answer over the peer’s limit ends the channel and is never thrown at whoever answers', async (t) => {
+  const long = { code: CODE.CONTENT, payload: new Uint8Array(64) };
+  const held: Respond[] = [];
+  const { channel, peer } = await channelAndRawPeer(
+    t,
+    { onRequest: (_request, respond) => void held.push(respond) },
+    false,
+  );
+  const small = { code: CODE.CSM, options: [uintOption(2, 64)] };
+  peer.say(small, { code: CODE.GET }, { code: CODE.GET });
+  while (held.length < 2) await turns(1);
+  const asked = ask(channel, { code: CODE.GET });
+  for (const respond of held) t.notThrows(() => respond(long));
+  t.regex(utf8Text((await peer.hear(CODE.ABORT)).payload) ?? '', /Max-Message-Size of 64/);
+  t.true((await asked) instanceof ChannelError);
+  t.is((await channel.closed).reason, 'protocol-error');
+  t.false(peer.heard.some(({ code }) => code === CODE.CONTENT));
+});
+
+test('a refusal of a bad request that is over the peer’s limit ends the channel too', async (t) => {
+  const onRequest = (): void => {
+    throw new CodecError('ERR_COAP_MALFORMED', 'x'.repeat(64));
+  };
+  const { channel, peer } = await channelAndRawPeer(t, { onRequest }, false);
+  peer.say({ code: CODE.CSM, options: [uintOption(2, 64)] }, { code: CODE.GET });
+  await peer.hear(CODE.ABORT);
   t.is((await channel.closed).reason, 'protocol-error');
 });
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import fc from 'fast-check';
 import {
@@ -23,6 +25,12 @@ import {
   channelOver,
 } from '../support/channel.ts';
 import { manualClock } from '../support/manual-clock.ts';
+
+/** Collects now what nothing holds. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 const codeOf = (outcome: CoapMessage | Error): number | string =>
   outcome instanceof Error ? (outcome as ChannelError).code : outcome.code;
@@ -311,6 +319,74 @@ test('drain waits for both directions, then closes', async (t) => {
   t.deepEqual((await Promise.all(asked)).map(codeOf), [CODE.CONTENT, CODE.CONTENT]);
   t.is((await near.closed).reason, 'local');
   t.is((await far.closed).reason, 'released');
+});
+
+test('drain gives up our requests that the peer does not answer', async (t) => {
+  const clock = manualClock();
+  const { near, far } = await channelPair(t, { clock }, { onRequest: () => {} });
+  const asked = ask(near, { code: CODE.GET });
+  await near.ping();
+  const draining = near.drain();
+  clock.advance(4_999);
+  await far.ping();
+  t.is(near.inFlight, 1);
+  clock.advance(1);
+  t.is(codeOf(await asked), 'ERR_CHANNEL_CLOSED');
+  await draining;
+  t.is((await near.closed).reason, 'local');
+  t.is((await far.closed).reason, 'released');
+  t.is(clock.pending, 0);
+});
+
+test('of several drains the earliest deadline holds, and a later call does not put it off', async (t) => {
+  const clock = manualClock();
+  const { near } = await channelPair(t, { clock }, { onRequest: () => {} });
+  const asked = ask(near, { code: CODE.GET });
+  const draining = [near.drain({ withinMs: Infinity }), near.drain({ withinMs: 100 })];
+  clock.advance(60);
+  draining.push(near.drain());
+  clock.advance(40);
+  t.is(codeOf(await asked), 'ERR_CHANNEL_CLOSED');
+  await Promise.all(draining);
+  t.is(clock.pending, 0);
+});
+
+test('drain waits for the answers that we owe, however long they take', async (t) => {
+  const clock = manualClock();
+  const held: Respond[] = [];
+  const { near, far } = await channelPair(
+    t,
+    { clock, onRequest: (_request, respond) => void held.push(respond) },
+    { onRequest: () => {} },
+  );
+  near.request({ code: CODE.GET }, () => {});
+  const asked = ask(far, { code: CODE.GET });
+  await far.ping();
+  const draining = near.drain({ withinMs: 100 });
+  clock.advance(60_000);
+  held[0]?.({ code: CODE.CONTENT });
+  t.is(codeOf(await asked), CODE.CONTENT);
+  await draining;
+});
+
+test('a request that waits for its answer does not hold the octets that it came in', async (t) => {
+  const held: Respond[] = [];
+  const requests: WeakRef<CoapMessage>[] = [];
+  const { peer } = await channelAndRawPeer(t, {
+    onRequest: (request, respond) => {
+      requests.push(new WeakRef(request));
+      held.push(respond);
+    },
+  });
+  const observe = [emptyOption(OPTION.OBSERVE)];
+  peer.say({ code: CODE.GET, token: Uint8Array.of(7), options: observe }, { code: CODE.PING });
+  await peer.hear(CODE.PONG);
+  collectGarbage();
+  t.is(requests[0]?.deref(), undefined);
+  for (const code of [CODE.CONTENT, CODE.CHANGED]) {
+    held[0]?.({ code });
+    t.deepEqual([...(await peer.hear(code)).token], [7]);
+  }
 });
 
 test('close settles what is in flight, and the other end sees an orderly end', async (t) => {

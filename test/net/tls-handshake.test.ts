@@ -8,6 +8,8 @@ import { parseFqdn, pskIdentityOf } from '../../src/ids.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { TlsBinding } from '../../src/lib/suites.ts';
 import { listenPsk } from '../../src/net/psk-server.ts';
+import type { Announced } from '../../src/sa/association.ts';
+import { SaRegistry } from '../../src/sa/registry.ts';
 import { clientTlsOptions, serverTlsOptions } from '../../src/net/tls.ts';
 import {
   carry,
@@ -214,6 +216,32 @@ test('both ends give the same exporter value, and the key log has the lines of b
   t.is(exported[0], exported[1]);
   t.true(logs.ue.some((line) => line.startsWith('CLIENT_TRAFFIC_SECRET_0 ')));
   t.deepEqual(logs.naf.sort(), logs.ue.sort());
+});
+
+test('the clock that may jump ends no key, the registry’s own timer does', async (t) => {
+  const clock = manualClock(Date.now());
+  const registry = new SaRegistry({ clock });
+  const sa = makeSa({ expiresAt: clock.now() + 1_800_000 });
+  registry.add(makeSa({ ...sa }, Uint8Array.from(sa.key)) as Announced);
+  const naf = await startNaf(t, [], { clock, find: (identity) => registry.find(identity) });
+  clock.jump(3_600_000);
+  await dial(t, naf.port, sa);
+  await naf.layer();
+  clock.jump(-3_600_000);
+  clock.advance(1_800_000);
+  await t.throwsAsync(dial(t, naf.port, sa), { code: 'ERR_CHANNEL_REFUSED' });
+  await until(() => naf.refusals.length > 0);
+  t.is(naf.refusals[0]?.code, 'ERR_SA_UNKNOWN');
+});
+
+test('a policy that this runtime cannot serve leaves no listener behind', async (t) => {
+  const listeners = (): number =>
+    process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
+  const before = listeners();
+  const groups = ['no-such-group'] as unknown as typeof policy.groups;
+  const attempt = startNaf(t, [], { policy: { ...policy, groups } });
+  await t.throwsAsync(attempt, { instanceOf: ConfigError });
+  t.is(listeners(), before);
 });
 
 test('a port in use is told by its address', async (t) => {

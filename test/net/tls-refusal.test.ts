@@ -23,6 +23,7 @@ import {
 import { answerTo, rawHello, RECORD, recordsOf } from '../support/tls-records.ts';
 
 const test = anyTest.serial;
+const localAddress = '127.0.0.1';
 const ecdhe: TlsBinding = { version: '1.2', suite: 'ECDHE-PSK-CHACHA20-POLY1305' };
 const plain: TlsBinding = { version: '1.2', suite: 'PSK-AES128-GCM-SHA256' };
 
@@ -34,11 +35,17 @@ for (const binding of [TLS13, ecdhe, plain]) {
     const expired = makeSa({ binding, expiresAt: Date.now() - 1 });
     const misplaced = makeSa({ binding });
     const otherBinding = binding === TLS13 ? ecdhe : TLS13;
-    const naf = await startNaf(t, [
+    const sas = [
       makeSa({ ...wrongKey }),
       expired,
       makeSa({ ...misplaced, binding: otherBinding }, misplaced.key),
-    ]);
+    ];
+    const naf = await startNaf(t, sas, {
+      find: (identity) => {
+        const sa = naf.known.get(identity);
+        return sa === expired ? undefined : sa;
+      },
+    });
     const seen: string[] = [];
     for (const sa of [wrongKey, unknown, expired, misplaced]) {
       const relay = await startRelay(t, naf.port);
@@ -49,7 +56,7 @@ for (const binding of [TLS13, ecdhe, plain]) {
     t.regex(seen[0] ?? '', /alert/);
     t.deepEqual(
       naf.refusals.filter(({ reason }) => !reason.includes('refused')).map(({ code }) => code),
-      ['ERR_CHANNEL_REFUSED', 'ERR_SA_UNKNOWN', 'ERR_SA_EXPIRED', 'ERR_CHANNEL_POLICY'],
+      ['ERR_CHANNEL_REFUSED', 'ERR_SA_UNKNOWN', 'ERR_SA_UNKNOWN', 'ERR_CHANNEL_POLICY'],
     );
     t.deepEqual(naf.layers, []);
   });
@@ -219,6 +226,20 @@ test('one deadline spans a handshake, from the TCP connection to the proof', asy
   );
 });
 
+test('one client port to two local addresses is two handshakes, each with its deadline', async (t) => {
+  const clock = manualClock(Date.now());
+  const naf = await startNaf(t, [], { host: '0.0.0.0', clock });
+  const first = await openIdle(naf.port);
+  const localPort = first.localPort ?? 0;
+  const second = connectTcp({ port: naf.port, host: '127.0.0.2', localAddress, localPort });
+  second.on('error', () => undefined).resume();
+  await once(second, 'connect');
+  await until(() => naf.server.pendingHandshakes === 2);
+  clock.advance(policy.handshakeTimeoutMs);
+  await until(() => first.closed && second.closed);
+  t.is(naf.server.pendingHandshakes, 0);
+});
+
 test('a proven layer outlives the handshake deadline', async (t) => {
   const clock = manualClock(Date.now());
   const sa = makeSa();
@@ -260,8 +281,8 @@ async function sessionOf(socket: TLSSocket): Promise<Buffer> {
   return session;
 }
 
-async function openIdle(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
-  const socket = connectTcp({ port, host: '127.0.0.1', localAddress });
+async function openIdle(port: number, source = localAddress): Promise<Socket> {
+  const socket = connectTcp({ port, host: '127.0.0.1', localAddress: source });
   socket.on('error', () => undefined).resume();
   await once(socket, 'connect');
   return socket;

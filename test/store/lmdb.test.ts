@@ -107,6 +107,16 @@ test('a folder that cannot be made is an error that says what to do', async (t) 
   }
 });
 
+test('an update that LMDB fails may be tried again, one of a closed store not', async (t) => {
+  const store = await openLmdbStore({ folder: newFolder(), name: 'a' });
+  const write = (key: string): Promise<void> =>
+    store.update(key, () => ({ value: Uint8Array.of(1), result: undefined }));
+  t.true((await t.throwsAsync(write('k'.repeat(10_000)), unavailable)).retryable);
+  await t.notThrowsAsync(write('k'));
+  await store.close();
+  t.false((await t.throwsAsync(write('k'), unavailable)).retryable);
+});
+
 test('three processes that allot from one subscriber never get the same SQN', async (t) => {
   const folder = newFolder();
   const outputs = await Promise.all(
