@@ -31,17 +31,9 @@ export function openHandledLog(file: string): HandledLog {
   });
   let descriptor = attempt(file, () => openSync(file, 'a', 0o600));
   let size = octets;
-  let closed = false;
   attempt(file, () => {
     ftruncateSync(descriptor, size);
   });
-  /** The number of a closed descriptor may be another file's by now. */
-  const write = (action: () => void): void => {
-    attempt(file, () => {
-      if (closed) throw new Error('the log is closed');
-      action();
-    });
-  };
 
   return {
     recovered,
@@ -49,7 +41,7 @@ export function openHandledLog(file: string): HandledLog {
       // ASCII: as many octets as characters.
       let lines = '';
       for (const record of records) lines += formatRecord(record);
-      write(() => {
+      attempt(file, () => {
         try {
           if (writeSync(descriptor, lines, null, 'latin1') < lines.length)
             throw new Error('the disk is full');
@@ -62,25 +54,18 @@ export function openHandledLog(file: string): HandledLog {
       });
     },
     compact(live) {
-      write(() => {
-        const fresh = `${file}.new`;
-        const lines = Buffer.from(Array.from(live, formatRecord).join(''));
+      const fresh = `${file}.new`;
+      const lines = Buffer.from(Array.from(live, formatRecord).join(''));
+      attempt(file, () => {
         writeFileSync(fresh, lines, { mode: 0o600 });
-        const [old, next] = [descriptor, openSync(fresh, 'a')];
-        try {
-          renameSync(fresh, file);
-        } catch (error) {
-          closeSync(next);
-          throw error;
-        }
+        const next = openSync(fresh, 'a');
+        renameSync(fresh, file);
+        closeSync(descriptor);
         descriptor = next;
         size = lines.length;
-        closeSync(old);
       });
     },
     close() {
-      if (closed) return;
-      closed = true;
       closeSync(descriptor);
     },
   };

@@ -15,16 +15,13 @@ export interface Push extends PushMessage {
   readonly via: 'bootstrap' | 'reconnect' | 'reuse';
 }
 
-const DEFAULT_AFTER_MS = 60_000;
-
-/** Thrown by a handler: not now, the same push again after `afterMs`; below 0 is 0, no finite time a minute. */
+/** Thrown by a handler: not now, the same push again after `afterMs`. */
 export class NotNow extends Error {
   readonly afterMs: number;
 
-  constructor(afterMs = DEFAULT_AFTER_MS) {
-    const ms = Number.isFinite(afterMs) ? Math.max(0, afterMs) : DEFAULT_AFTER_MS;
-    super(`not now, again after ${ms} ms`);
-    this.afterMs = ms;
+  constructor(afterMs = 60_000) {
+    super(`not now, again after ${afterMs} ms`);
+    this.afterMs = afterMs;
   }
 }
 
