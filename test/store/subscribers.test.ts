@@ -196,12 +196,25 @@ test('a file that is not there or not JSON is named', (t) => {
   t.throws(() => readUsim(write('')), { code: 'ERR_CONFIG_FILE', message: /is not JSON/ });
 });
 
+/** What refuses the file, or undefined where the damage left a file that is still good. */
+function faultOf(file: string): ConfigError | undefined {
+  try {
+    readSubscribers(file);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+}
+
 test('a file that is damaged anywhere never shows a key', (t) => {
   const whole = JSON.stringify({ subscribers: [{ ...sim, op: OP }] });
+  let refused = 0;
   fc.assert(
-    fc.property(fc.nat({ max: whole.length }), fc.string({ maxLength: 3 }), (at, inserted) => {
-      const file = write(whole.slice(0, at) + inserted + whole.slice(at + 1));
-      const error = t.throws(() => readSubscribers(file), { instanceOf: ConfigError });
+    fc.property(fc.nat({ max: whole.length - 1 }), fc.string({ maxLength: 3 }), (at, inserted) => {
+      const error = faultOf(write(whole.slice(0, at) + inserted + whole.slice(at + 1)));
+      if (error === undefined) return;
+      refused += 1;
       const shown = `${error.message} ${String(error.cause)}`;
       for (const secret of [K, OP, OPC]) {
         for (let i = 0; i + 6 <= secret.length; i += 1) {
@@ -210,5 +223,6 @@ test('a file that is damaged anywhere never shows a key', (t) => {
       }
     }),
   );
+  t.true(refused > 0);
   t.true(readFileSync(write(whole), 'utf8').includes(K));
 });
