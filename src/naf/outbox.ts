@@ -6,6 +6,9 @@ import { isWatched, publish } from '../lib/events.ts';
 import type { DeadReason, Entry, Receipt } from './entry.ts';
 import { Lane } from './lane.ts';
 
+/** A UE that says "not now, but at once again" must not keep both ends busy. */
+const LEAST_PAUSE_MS = 100;
+
 /** A queue per urgency, highest first. It knows no clock, no socket and no layer. */
 export class Outbox {
   readonly #ue: Impi;
@@ -74,7 +77,8 @@ export class Outbox {
         return;
       case 'not-now': {
         const lane = this.#laneOf(entry);
-        lane.heldUntil = Math.max(lane.heldUntil, now + answer.afterMs);
+        const againAt = now + Math.max(answer.afterMs, LEAST_PAUSE_MS);
+        lane.heldUntil = Math.max(lane.heldUntil, againAt);
         this.putBack([entry]);
       }
     }

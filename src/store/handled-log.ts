@@ -31,9 +31,17 @@ export function openHandledLog(file: string): HandledLog {
   });
   let descriptor = attempt(file, () => openSync(file, 'a', 0o600));
   let size = octets;
+  let closed = false;
   attempt(file, () => {
     ftruncateSync(descriptor, size);
   });
+  /** The number of a closed descriptor may be another file's by now. */
+  const write = (action: () => void): void => {
+    attempt(file, () => {
+      if (closed) throw new Error('the log is closed');
+      action();
+    });
+  };
 
   return {
     recovered,
@@ -41,7 +49,7 @@ export function openHandledLog(file: string): HandledLog {
       // ASCII: as many octets as characters.
       let lines = '';
       for (const record of records) lines += formatRecord(record);
-      attempt(file, () => {
+      write(() => {
         try {
           if (writeSync(descriptor, lines, null, 'latin1') < lines.length)
             throw new Error('the disk is full');
@@ -54,18 +62,25 @@ export function openHandledLog(file: string): HandledLog {
       });
     },
     compact(live) {
-      const fresh = `${file}.new`;
-      const lines = Buffer.from(Array.from(live, formatRecord).join(''));
-      attempt(file, () => {
+      write(() => {
+        const fresh = `${file}.new`;
+        const lines = Buffer.from(Array.from(live, formatRecord).join(''));
         writeFileSync(fresh, lines, { mode: 0o600 });
-        const next = openSync(fresh, 'a');
-        renameSync(fresh, file);
-        closeSync(descriptor);
+        const [old, next] = [descriptor, openSync(fresh, 'a')];
+        try {
+          renameSync(fresh, file);
+        } catch (error) {
+          closeSync(next);
+          throw error;
+        }
         descriptor = next;
         size = lines.length;
+        closeSync(old);
       });
     },
     close() {
+      if (closed) return;
+      closed = true;
       closeSync(descriptor);
     },
   };

@@ -15,13 +15,16 @@ export interface Push extends PushMessage {
   readonly via: 'bootstrap' | 'reconnect' | 'reuse';
 }
 
-/** Thrown by a handler: not now, the same push again after `afterMs`. */
+const DEFAULT_AFTER_MS = 60_000;
+
+/** Thrown by a handler: not now, the same push again after `afterMs`; below 0 is 0, no finite time a minute. */
 export class NotNow extends Error {
   readonly afterMs: number;
 
-  constructor(afterMs = 60_000) {
-    super(`not now, again after ${afterMs} ms`);
-    this.afterMs = afterMs;
+  constructor(afterMs = DEFAULT_AFTER_MS) {
+    const ms = Number.isFinite(afterMs) ? Math.max(0, afterMs) : DEFAULT_AFTER_MS;
+    super(`not now, again after ${ms} ms`);
+    this.afterMs = ms;
   }
 }
 

@@ -66,8 +66,12 @@ export class UeListener {
   readonly #intake: GpiIntake;
   readonly #delivery: Delivery;
   readonly #sessions = new Map<BTid, Session>();
+  /** All that are not over, also those of associations that are. */
+  readonly #unended = new Set<Session>();
   #upa: UdpTriggerListener | undefined;
   #closed = false;
+  #drained: Promise<void> | undefined;
+  #gone: Promise<void> | undefined;
 
   constructor(options: UeListenerOptions) {
     const { usim, connectPolicy, versions = ['1.3'], clock = systemClock } = options;
@@ -110,27 +114,37 @@ export class UeListener {
   }
 
   /** Takes no more triggers and pushes, answers those at work, and closes. */
-  async drain(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([this.#upa?.close(), this.#delivery.stop()]);
-    await Promise.all([...this.#sessions.values()].map((session) => session.drain()));
-    await this.close();
+  drain(): Promise<void> {
+    this.#drained ??= this.#gone ?? this.#drain();
+    return this.#drained;
   }
 
   /** Ends everything at once. What a handler is at work on stays recorded as started. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#upa?.close();
-    this.#intake.close();
-    const sessions = [...this.#sessions.values()];
-    for (const session of sessions) session.close();
-    this.#registry.closeAll('revoked');
-    await Promise.all(sessions.map((session) => session.ended));
-    this.#options.handledLog.close();
+  close(): Promise<void> {
+    this.#gone ??= this.#close();
+    return this.#gone;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #drain(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([this.#upa?.close(), this.#delivery.stop()]);
+    await Promise.all([...this.#unended].map((session) => session.drain()));
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    await this.#upa?.close();
+    this.#intake.close();
+    const sessions = [...this.#unended];
+    for (const session of sessions) session.close();
+    this.#registry.closeAll('revoked');
+    await Promise.all(sessions.map((session) => session.ended));
+    this.#options.handledLog.close();
   }
 
   async #trigger(octets: Uint8Array, from: Endpoint): Promise<void> {
@@ -147,7 +161,10 @@ export class UeListener {
       publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
       return;
     }
-    this.#sessions.set(sa.bTid, this.#open(accepted));
+    const session = this.#open(accepted);
+    this.#sessions.set(sa.bTid, session);
+    this.#unended.add(session);
+    void session.ended.then(() => this.#unended.delete(session));
     this.#makeRoom(accepted);
   }
 

@@ -58,10 +58,10 @@ export class Session {
     this.ended = this.#keepOpen();
   }
 
-  /** Answers what is at work, then ends the layer; no new one follows. */
+  /** Answers what is at work, then ends the layer; no new one follows. Waits for nothing that the NAF owes. */
   async drain(): Promise<void> {
     this.#stop.abort();
-    await this.#channel?.drain();
+    await this.#channel?.drain({ withinMs: 0 });
     await this.ended;
   }
 
@@ -71,22 +71,33 @@ export class Session {
     void this.#channel?.close();
   }
 
-  /** Dial, serve until the layer is gone, dial again: at once after a layer, later and later after failures. */
+  /**
+   * Dial, serve until the layer is gone, dial again: at once after a layer that lasted, later and later
+   * after failures, and after layers that end soon. Only a registration makes up for failures.
+   */
   async #keepOpen(): Promise<void> {
     const { clock, onParked } = this.#options;
     const { signal } = this.#stop;
-    for (let failures = 0; !signal.aborted;) {
+    let [failures, brief] = [0, 0];
+    while (!signal.aborted) {
+      failures += 1;
       try {
         const secured = await this.#dial(signal);
-        failures = 0;
-        if (signal.aborted) secured.socket.destroy();
-        else onParked(await this.#serve(secured));
+        if (signal.aborted) {
+          secured.socket.destroy();
+          return;
+        }
+        const { reason, registered, lastedMs } = await this.#serve(secured);
+        if (registered) {
+          failures = 0;
+          brief = lastedMs < LASTING_MS ? brief + 1 : 0;
+        }
+        onParked(reason);
       } catch (error) {
         if (signal.aborted) return;
-        failures += 1;
         onParked(reasonOf(error));
       }
-      await sleep(clock, retryMs(failures), signal).catch(() => undefined);
+      await sleep(clock, retryMs(Math.max(failures, brief)), signal).catch(() => undefined);
     }
   }
 
@@ -107,11 +118,13 @@ export class Session {
     throw last;
   }
 
-  /** Resolves with the reason when the layer is gone. */
-  async #serve({ socket }: SecuredSocket): Promise<string> {
+  /** Resolves when the layer is gone. */
+  async #serve({ socket }: SecuredSocket): Promise<Served> {
     const { sa, clock, keepaliveMs, triggerAddress, onOpen, delivery } = this.#options;
     let via: Push['via'] = this.#layers === 0 ? 'bootstrap' : 'reconnect';
     this.#layers += 1;
+    const openedAt = clock.monotonic();
+    let registered = false;
     const onRequest = (request: CoapMessage, respond: Respond): void => {
       if (isPush(request)) {
         const push = pushUnder(sa, parsePushRequest(request), via);
@@ -139,14 +152,22 @@ export class Session {
     this.#channel = channel;
     channel.request(registration(triggerAddress), (outcome) => {
       if (outcome instanceof ChannelError) return;
-      if (outcome.code === CODE.CHANGED) onOpen();
-      else void channel.close();
+      if (outcome.code !== CODE.CHANGED) return void channel.close();
+      registered = true;
+      onOpen();
     });
     const { reason, diagnostic } = await channel.closed;
     this.#channel = undefined;
     publish('gba:layer:closed', { bTid: sa.bTid, reason: diagnostic ?? reason });
-    return reason;
+    return { reason, registered, lastedMs: clock.monotonic() - openedAt };
   }
+}
+
+/** How a layer went. */
+interface Served {
+  readonly reason: string;
+  readonly registered: boolean;
+  readonly lastedMs: number;
 }
 
 /** Field by field: spreading an object costs more than all else that is done with a small push. */
@@ -157,9 +178,11 @@ function pushUnder({ nafFqdn, bTid }: LiveSa, message: PushMessage, via: Push['v
 
 /** Soon after a layer, later and later after failures; never all UEs of a fleet at once. */
 function retryMs(failures: number): number {
-  const longest = failures === 0 ? SOON_MS : Math.min(SOON_MS * 2 ** (failures + 1), LATEST_MS);
+  const longest = Math.min(SOON_MS * 2 ** failures, LATEST_MS);
   return longest * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
 }
 
+/** A layer that ends sooner may be a NAF that ends each of them. */
+const LASTING_MS = 5_000;
 const SOON_MS = 50;
 const LATEST_MS = 60_000;

@@ -1,4 +1,12 @@
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
@@ -101,6 +109,32 @@ test('compacting leaves exactly what is live, and appending goes on', (t) => {
   const again = openHandledLog(path);
   t.deepEqual(again.recovered, [record('a', 'done'), record('c', 'started')]);
   again.close();
+});
+
+test('a closed log writes nothing, whatever file has its descriptor by then', (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, 'handled.log');
+  const log = openHandledLog(path);
+  log.append(record('a', 'started'));
+  log.close();
+  const other = join(folder, 'other');
+  const descriptor = openSync(other, 'w');
+  t.throws(
+    () => {
+      log.append(record('a', 'done'));
+    },
+    { instanceOf: StoreError, code: 'ERR_STORE_UNAVAILABLE' },
+  );
+  t.throws(
+    () => {
+      log.compact([]);
+    },
+    { instanceOf: StoreError, code: 'ERR_STORE_UNAVAILABLE' },
+  );
+  log.close();
+  closeSync(descriptor);
+  t.is(readFileSync(other, 'latin1'), '');
+  t.deepEqual(openHandledLog(path).recovered, [record('a', 'started')]);
 });
 
 test('only the owner can read it', (t) => {

@@ -172,6 +172,14 @@ test('"not now" of no time at all still keeps the order', async (t) => {
   t.deepEqual(seen, [1, 2]);
 });
 
+test('"not now" takes no time that cannot be told', (t) => {
+  const asked = [-5_000, Number.NaN, Infinity, -Infinity, 0, 1_500, undefined];
+  t.deepEqual(
+    asked.map((ms) => new NotNow(ms).afterMs),
+    [0, 60_000, 60_000, 60_000, 0, 1_500, 60_000],
+  );
+});
+
 test('too much waiting turns later pushes away and keeps those that came before', async (t) => {
   const slow = gate();
   const seen: number[] = [];

@@ -2,15 +2,16 @@ import test from 'ava';
 import { StoreError } from '../../src/errors.ts';
 import type { HandledLog, HandledRecord } from '../../src/ports.ts';
 import { HandledSet, type HandledSetOptions } from '../../src/ue/handled-set.ts';
-import { manualClock } from '../support/manual-clock.ts';
+import { manualClock, type ManualClock } from '../support/manual-clock.ts';
 
 const digest = 'D'.repeat(43);
 const other = 'E'.repeat(43);
 const nothing = (): void => undefined;
+const FOUR_WEEKS_MS = 28 * 86_400_000;
 
 function memoryLog(recovered: readonly HandledRecord[] = []) {
   const written: HandledRecord[] = [];
-  const faults = { full: false };
+  const faults = { full: false, uncompactable: false };
   const log: HandledLog = {
     recovered,
     append(...records) {
@@ -18,6 +19,7 @@ function memoryLog(recovered: readonly HandledRecord[] = []) {
       written.push(...records);
     },
     compact(live) {
+      if (faults.uncompactable) throw new StoreError('ERR_STORE_UNAVAILABLE', 'no second file');
       written.splice(0, Infinity, ...live);
     },
     close: nothing,
@@ -145,10 +147,109 @@ test('when the disk is full nothing starts, and outcomes wait for it', (t) => {
   );
 });
 
-test('a time to live of any size leaves a record that can be read again', (t) => {
-  const { set, written } = makeSet();
+test('a time to live of any size counts as four weeks at most', (t) => {
+  const { set, written, clock } = makeSet();
   set.start('naf/a', digest, 999_999_999_999_999_000);
-  t.regex(String(written[0]?.until), /^\d{15}$/);
+  set.finish('naf/a', 'done', nothing);
+  t.is(written[0]?.until, clock.now() + FOUR_WEEKS_MS + 5_000);
+  clock.advance(FOUR_WEEKS_MS + 5_000);
+  set.start('naf/b', digest, 1_000);
+  t.is(set.judge('naf/a', digest), 'new');
+});
+
+test('one NAF has half of the set at most, and gets it back with time', (t) => {
+  const { set, clock } = makeSet([], { capacity: 4 });
+  for (const key of ['greedy/a', 'greedy/b']) {
+    t.is(set.judge(key, digest), 'new');
+    set.start(key, digest, 1_000);
+    set.finish(key, 'done', nothing);
+  }
+  t.is(set.judge('greedy/c', digest), 'full');
+  t.is(set.judge('greedy/a', digest), 'done');
+  t.is(set.judge('modest/a', digest), 'new');
+  clock.advance(6_000);
+  t.is(set.judge('greedy/c', digest), 'new');
+});
+
+test('what NAFs hold is counted after a restart too', (t) => {
+  const recovered = [record('naf/a', 'started'), record('naf/a', 'done'), record('naf/b', 'done')];
+  t.is(makeSet(recovered, { capacity: 4 }).set.judge('naf/c', digest), 'full');
+  t.is(makeSet(recovered, { capacity: 6 }).set.judge('naf/c', digest), 'new');
+});
+
+test('a step of the wall clock neither forgets an id nor keeps it longer', (t) => {
+  for (const step of [3_600_000, -3_600_000]) {
+    const { set, clock, written } = makeSet();
+    set.start('naf/a', digest, 600_000);
+    clock.advance(1_000);
+    clock.jump(step);
+    set.finish('naf/a', 'done', nothing);
+    set.start('naf/b', digest, 1_000);
+    t.is(set.judge('naf/a', digest), 'done');
+    t.is(written.at(1)?.until, clock.now() + 604_000, 'a restart reads the clock as it is now');
+    clock.advance(604_000);
+    set.start('naf/c', digest, 1_000);
+    t.is(set.judge('naf/a', digest), 'new');
+  }
+});
+
+test('one outcome whose teller throws does not keep the others untold', (t) => {
+  const { set, written } = makeSet();
+  const told: string[] = [];
+  set.start('naf/a', digest, 1_000);
+  set.finish('naf/a', 'done', () => {
+    throw new Error('the answer cannot be encoded');
+  });
+  set.start('naf/b', digest, 1_000);
+  set.finish('naf/b', 'done', () => told.push('b'));
+  set.flush();
+  t.deepEqual(told, ['b']);
+  t.is(written.length, 4);
+});
+
+/** Starts and finishes pushes until `isOver`, asked after each start; the key of the last. */
+function runUntil(set: HandledSet, clock: ManualClock, isOver: () => boolean, naf = 'naf'): string {
+  for (let n = 0; n < 200_000; n += 1) {
+    const key = `${naf}/${n}`;
+    clock.advance(1);
+    set.start(key, digest, 1_000);
+    if (isOver()) return key;
+    set.finish(key, 'done', nothing);
+  }
+  throw new Error('it never came true');
+}
+
+test('a compaction that start sets off keeps what was just started', (t) => {
+  const { set, written, clock } = makeSet();
+  let longest = 0;
+  const key = runUntil(set, clock, () => {
+    const shrank = written.length < longest;
+    longest = written.length;
+    return shrank;
+  });
+  t.is(makeSet(written, { clock }).set.judge(key, digest), 'interrupted');
+});
+
+test('a compaction that fails costs no push and is tried again later', (t) => {
+  const { set, written, faults, clock } = makeSet();
+  faults.uncompactable = true;
+  const key = runUntil(set, clock, () => written.length > 100_500);
+  t.is(set.judge(key, digest), 'running');
+  faults.uncompactable = false;
+  set.finish(key, 'done', nothing);
+  let longest = 0;
+  runUntil(
+    set,
+    clock,
+    () => {
+      const shrank = written.length < longest;
+      longest = written.length;
+      return shrank;
+    },
+    'other-naf',
+  );
+  t.true(longest < 103_000, `${longest} records`);
+  t.is(makeSet(written, { clock }).set.judge(key, digest), 'done');
 });
 
 test('a long life compacts the log and keeps what is live', (t) => {

@@ -1,5 +1,7 @@
 import { createSocket } from 'node:dgram';
-import test from 'ava';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
 import { createBsf } from '../../src/bsf/bsf.ts';
 import type { TriggerAddress } from '../../src/codec/address.ts';
 import { CODE } from '../../src/codec/coap.ts';
@@ -12,7 +14,10 @@ import type { Respond } from '../../src/net/channel-types.ts';
 import type { Channel } from '../../src/net/channel.ts';
 import { listenPsk } from '../../src/net/psk-server.ts';
 import { SaRegistry } from '../../src/sa/registry.ts';
-import { ask, channelOver } from '../support/channel.ts';
+import { openHandledLog } from '../../src/store/handled-log.ts';
+import type { UeListener } from '../../src/ue/listener.ts';
+import { ask, channelOver, rawPeer } from '../support/channel.ts';
+import { temporaryFolder } from '../support/command.ts';
 import { makeEntry } from '../support/entry.ts';
 import { gate, impi, nafFqdn, openLadder, openNaf, openUe } from '../support/ladder.ts';
 import type { Sim } from '../support/sim.ts';
@@ -158,6 +163,127 @@ test.serial('a UE with another address is found there after it has said so once'
   void naf.push(impi, Buffer.from('two'));
   await until(() => sent.length > 0);
   t.is(sent[0], 'udp://127.0.0.1:9');
+});
+
+/** A NAF that lets layers open and does with them what `onLayer` does; `announce` sends a trigger. */
+async function openHostileNaf(
+  t: ExecutionContext,
+  { hss }: Sim,
+  ue: UeListener,
+  onLayer: (socket: Socket) => void,
+) {
+  const registry = new SaRegistry({ clock: systemClock });
+  const open = new Set<Socket>();
+  const server = await listenPsk({
+    host: '127.0.0.1',
+    port: 0,
+    policy,
+    clock: systemClock,
+    find: (identity) => registry.find(identity),
+    onLayer: ({ socket }) => {
+      open.add(socket);
+      socket.once('close', () => open.delete(socket));
+      onLayer(socket);
+    },
+  });
+  t.teardown(async () => {
+    registry.closeAll('revoked');
+    for (const socket of open) socket.destroy();
+    await server.close();
+  });
+  const announce = async (): Promise<void> => {
+    const { envelope } = await announceTo(impi, {
+      bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
+      registry,
+      clock: systemClock,
+      nafFqdn,
+      binding: { version: '1.3' },
+      lifetimeSeconds: 60,
+      connect: () => server.address,
+    });
+    await sendDatagram(envelope, ue.address);
+  };
+  return { announce, open };
+}
+
+/** Says its CSM and answers nothing. */
+function silentPeer(socket: Socket): void {
+  rawPeer(socket).say({ code: CODE.CSM });
+}
+
+test.serial(
+  'a NAF that opens layers and answers no registration holds 4 of them, and none after close',
+  async (t) => {
+    const sim = createSim(impi);
+    const ue = await openUe(t, sim, () => undefined);
+    let layers = 0;
+    const { announce, open } = await openHostileNaf(t, sim, ue, (socket) => {
+      layers += 1;
+      silentPeer(socket);
+    });
+    for (let n = 0; n < 7; n += 1) {
+      await announce();
+      await until(() => layers === n + 1);
+    }
+    await until(() => open.size === 4);
+    await ue.close();
+    await until(() => open.size === 0);
+    t.is(layers, 7);
+  },
+);
+
+test.serial('drain does not wait for a NAF that answers no registration', async (t) => {
+  const sim = createSim(impi);
+  const ue = await openUe(t, sim, () => undefined);
+  const { announce, open } = await openHostileNaf(t, sim, ue, silentPeer);
+  await announce();
+  await until(() => open.size === 1);
+  await ue.drain();
+  await until(() => open.size === 0);
+  t.pass();
+});
+
+test.serial('a NAF that ends each layer at once is dialled later and later', async (t) => {
+  const sim = createSim(impi);
+  const ue = await openUe(t, sim, () => undefined);
+  let layers = 0;
+  const { announce } = await openHostileNaf(t, sim, ue, (socket) => {
+    layers += 1;
+    socket.destroy();
+  });
+  await announce();
+  await until(() => layers === 2);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  t.true(layers <= 6, `${layers} layers`);
+});
+
+test.serial('a layer that served and was cut soon is dialled again soon', async (t) => {
+  const sim = createSim(impi);
+  const ue = await openUe(t, sim, () => undefined);
+  const registered: number[] = [];
+  const { announce } = await openHostileNaf(t, sim, ue, (socket) => {
+    channelOver(socket, {
+      onRequest: (_request, respond) => {
+        respond({ code: CODE.CHANGED });
+        registered.push(performance.now());
+        setTimeout(() => socket.destroy(), 20);
+      },
+    });
+  });
+  await announce();
+  await until(() => registered.length === 2);
+  const [first = 0, second = 0] = registered;
+  t.true(second - first < 1_000, `${second - first} ms`);
+});
+
+test.serial('close and drain may be called again, in any order', async (t) => {
+  const handledLog = openHandledLog(join(temporaryFolder(t), 'handled.log'));
+  const { ue, push } = await openLadder(t, { ue: { handledLog } });
+  await push('one');
+  await Promise.all([ue.drain(), ue.drain()]);
+  await ue.close();
+  await ue.drain();
+  await t.notThrowsAsync(ue[Symbol.asyncDispose]());
 });
 
 test.serial('drain answers the push at work and leaves the others to the next life', async (t) => {
