@@ -190,8 +190,9 @@ export class Channel {
   }
 
   /**
-   * Releases, waits until everything in flight is answered in both directions, and closes. Our own
-   * requests that have no answer `withinMs` later are given up; answers that we owe are waited for
+   * Releases, waits until everything in flight is answered in both directions, and closes. When the
+   * Release was ours, the peer has a second to close first: requests of its own may be on their way. Our
+   * own requests that have no answer `withinMs` later are given up; answers that we owe are waited for
    * without limit. Of several calls the earliest deadline holds. `close()` cuts it short.
    */
   async drain({ withinMs = DRAIN_MS }: DrainOptions = {}): Promise<void> {
@@ -309,6 +310,7 @@ export class Channel {
   readonly #endWhenDrained = (): void => {
     if (!this.#draining || this.#incoming.unanswered > 0) return;
     if (this.#requests.size > 0 && !this.#gaveUp) return;
+    if (this.#releasedBy === 'us' && !this.#gaveUp) return this.#giveUpWithin(FAREWELL_MS);
     this.#finish({ reason: this.#releasedBy === 'peer' ? 'released' : 'local' });
   };
 
@@ -342,3 +344,5 @@ export class Channel {
 const MAX_BARRIERS = 16;
 /** How long `drain` waits for the peer's answers unless told otherwise. */
 const DRAIN_MS = 5_000;
+/** For the peer to close, once all that we know of is answered. */
+const FAREWELL_MS = 1_000;

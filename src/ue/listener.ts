@@ -1,11 +1,12 @@
 /** The UE: from a trigger to an open layer to a handled push, for any number of NAFs. */
 import { SaError } from '../errors.ts';
-import type { BTid } from '../ids.ts';
+import type { BTid, Fqdn } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { RateLimitOptions } from '../lib/limits.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
+import { createTurns, type Turns } from '../lib/turns.ts';
 import {
   formatEndpoint,
   formatTriggerAddress,
@@ -15,13 +16,14 @@ import {
 import { systemLookup } from '../net/network.ts';
 import { listenUdpTriggers, type UdpTriggerListener } from '../net/upa-udp.ts';
 import type { HandledLog, Usim } from '../ports.ts';
-import type { Closed } from '../sa/association.ts';
+import type { Closed, LiveSa } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import { Delivery, type PushHandler } from './delivery.ts';
 import { createGpiIntake, type AcceptedTrigger, type GpiIntake } from './gpi-intake.ts';
 import { HandledSet } from './handled-set.ts';
 import { Session } from './session.ts';
+import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
 
 export interface UeListenerOptions {
   readonly usim: Usim;
@@ -47,8 +49,8 @@ export interface UeListenerOptions {
   readonly clock?: Clock;
 }
 
-/** Associations that no handshake has proved, per NAF: the oldest makes room. */
-const MAX_UNPROVED = 4;
+/** Layers to one NAF that are being opened at once; more wait for their turn. */
+const MAX_DIALS = 4;
 
 /** @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
 export async function listenForPushes(options: UeListenerOptions): Promise<UeListener> {
@@ -68,6 +70,7 @@ export class UeListener {
   readonly #sessions = new Map<BTid, Session>();
   /** All that are not over, also those of associations that are. */
   readonly #unended = new Set<Session>();
+  readonly #turns = new Map<Fqdn, Turns>();
   #upa: UdpTriggerListener | undefined;
   #closed = false;
   #drained: Promise<void> | undefined;
@@ -165,7 +168,8 @@ export class UeListener {
     this.#sessions.set(sa.bTid, session);
     this.#unended.add(session);
     void session.ended.then(() => this.#unended.delete(session));
-    this.#makeRoom(accepted);
+    const isDialling = ({ bTid }: LiveSa) => this.#sessions.get(bTid)?.dialling === true;
+    this.#supersede(crowdedOut(sa, this.#all, isDialling));
   }
 
   #open({ sa, connect, connectAddress }: AcceptedTrigger): Session {
@@ -181,6 +185,7 @@ export class UeListener {
         judged = undefined;
         return addresses;
       },
+      turns: this.#turnsOf(sa.nafFqdn),
       delivery: this.#delivery,
       triggerAddress: this.#ownAddress(),
       keepaliveMs,
@@ -188,10 +193,11 @@ export class UeListener {
       onOpen: () => {
         if (this.#registry.current(sa.bTid) === undefined) return;
         this.#registry.establish(sa.bTid);
-        this.#supersede(sa.bTid);
+        this.#supersede(supersededBy(sa, this.#all));
       },
       onParked: (reason) => {
         this.#registry.park(sa.bTid, reason);
+        if (isOutdated(sa, this.#all)) this.#supersede([sa]);
       },
       onForget: () => {
         this.#registry.close(sa.bTid, 'revoked');
@@ -206,30 +212,25 @@ export class UeListener {
     return unspecified ? undefined : formatTriggerAddress(address);
   }
 
-  /** A proved association replaces the older ones of its NAF; a younger one that waits stays. */
-  #supersede(bTid: BTid): void {
-    const all = this.#registry.of(this.#options.usim.impi);
-    const nafFqdn = this.#registry.current(bTid)?.nafFqdn;
-    for (const older of all.slice(
-      0,
-      all.findIndex((sa) => sa.bTid === bTid),
-    )) {
-      if (older.nafFqdn === nafFqdn) this.#registry.close(older.bTid, 'superseded');
-    }
+  /** All live associations, oldest first. */
+  get #all(): readonly LiveSa[] {
+    return this.#registry.of(this.#options.usim.impi);
   }
 
-  #makeRoom({ sa }: AcceptedTrigger): void {
-    const unproved = this.#registry
-      .of(sa.impi)
-      .filter(({ nafFqdn, state }) => nafFqdn === sa.nafFqdn && state !== 'established');
-    for (const { bTid } of unproved.slice(0, -MAX_UNPROVED)) {
-      this.#registry.close(bTid, 'superseded');
-    }
+  #supersede(replaced: readonly LiveSa[]): void {
+    for (const { bTid } of replaced) this.#registry.close(bTid, 'superseded');
+  }
+
+  #turnsOf(nafFqdn: Fqdn): Turns {
+    const turns = this.#turns.get(nafFqdn) ?? createTurns(MAX_DIALS);
+    this.#turns.set(nafFqdn, turns);
+    return turns;
   }
 
   #end(sa: Closed): void {
     const session = this.#sessions.get(sa.bTid);
     this.#sessions.delete(sa.bTid);
+    if (!this.#all.some(({ nafFqdn }) => nafFqdn === sa.nafFqdn)) this.#turns.delete(sa.nafFqdn);
     if (sa.reason === 'superseded' || sa.reason === 'revoked') void session?.drain();
     else session?.close();
   }

@@ -13,6 +13,7 @@ import { ChannelError, GbaError, reasonOf } from '../errors.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
+import type { Turns } from '../lib/turns.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { Channel } from '../net/channel.ts';
 import type { Respond } from '../net/channel-types.ts';
@@ -27,6 +28,8 @@ export interface SessionOptions {
   readonly policy: TlsPolicy;
   /** The allowed addresses of the NAF, asked for again before each dial. @throws GbaError. */
   readonly addresses: () => Promise<readonly Endpoint[]>;
+  /** Of those that dial this NAF: a dial has its turn until the NAF has answered the registration. */
+  readonly turns: Turns;
   readonly delivery: Delivery;
   /** Where triggers reach this UE, for the NAF to know. */
   readonly triggerAddress: string | undefined;
@@ -51,6 +54,7 @@ export class Session {
   readonly #stop = new AbortController();
   #channel: Channel | undefined;
   #layers = 0;
+  #dialling = false;
 
   constructor(options: SessionOptions) {
     this.sa = options.sa;
@@ -58,10 +62,15 @@ export class Session {
     this.ended = this.#keepOpen();
   }
 
-  /** Answers what is at work, then ends the layer; no new one follows. Waits for nothing that the NAF owes. */
+  /** Its dial has its turn: it may be about to serve. */
+  get dialling(): boolean {
+    return this.#dialling;
+  }
+
+  /** Answers what is at work and what the NAF sends before it hears of it, then ends the layer; no new one follows. */
   async drain(): Promise<void> {
     this.#stop.abort();
-    await this.#channel?.drain({ withinMs: 0 });
+    await this.#channel?.drain({ withinMs: FAREWELL_MS });
     await this.ended;
   }
 
@@ -82,12 +91,7 @@ export class Session {
     while (!signal.aborted) {
       failures += 1;
       try {
-        const secured = await this.#dial(signal);
-        if (signal.aborted) {
-          secured.socket.destroy();
-          return;
-        }
-        const { reason, registered, lastedMs } = await this.#serve(secured);
+        const { reason, registered, lastedMs } = await this.#once(signal);
         if (registered) {
           failures = 0;
           brief = lastedMs < LASTING_MS ? brief + 1 : 0;
@@ -98,6 +102,24 @@ export class Session {
         onParked(reasonOf(error));
       }
       await sleep(clock, retryMs(Math.max(failures, brief)), signal).catch(() => undefined);
+    }
+  }
+
+  /** @throws GbaError when no layer opens; the signal's reason. */
+  async #once(signal: AbortSignal): Promise<Served> {
+    const endTurn = await this.#options.turns.take(signal);
+    this.#dialling = true;
+    const onRegistered = (): void => {
+      this.#dialling = false;
+      endTurn();
+    };
+    try {
+      const secured = await this.#dial(signal);
+      if (signal.aborted) secured.socket.destroy();
+      signal.throwIfAborted();
+      return await this.#serve(secured, onRegistered);
+    } finally {
+      onRegistered();
     }
   }
 
@@ -119,7 +141,7 @@ export class Session {
   }
 
   /** Resolves when the layer is gone. */
-  async #serve({ socket }: SecuredSocket): Promise<Served> {
+  async #serve({ socket }: SecuredSocket, onRegistered: () => void): Promise<Served> {
     const { sa, clock, keepaliveMs, triggerAddress, onOpen, delivery } = this.#options;
     let via: Push['via'] = this.#layers === 0 ? 'bootstrap' : 'reconnect';
     this.#layers += 1;
@@ -150,10 +172,13 @@ export class Session {
       onRelease: () => void channel.drain(),
     });
     this.#channel = channel;
+    const patience = clock.after(REGISTRATION_MS, () => void channel.close());
     channel.request(registration(triggerAddress), (outcome) => {
+      patience.cancel();
       if (outcome instanceof ChannelError) return;
       if (outcome.code !== CODE.CHANGED) return void channel.close();
       registered = true;
+      onRegistered();
       onOpen();
     });
     const { reason, diagnostic } = await channel.closed;
@@ -182,6 +207,10 @@ function retryMs(failures: number): number {
   return longest * (failures === 0 ? Math.random() : 0.5 + Math.random() / 2);
 }
 
+/** How long a NAF may take to answer the registration. */
+const REGISTRATION_MS = 10_000;
+/** For the NAF to end a layer that is released, after what it sent before it heard of that. */
+const FAREWELL_MS = 1_000;
 /** A layer that ends sooner may be a NAF that ends each of them. */
 const LASTING_MS = 5_000;
 const SOON_MS = 50;

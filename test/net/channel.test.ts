@@ -306,7 +306,11 @@ test('release lets what is in flight finish and takes no more', async (t) => {
 test('drain waits for both directions, then closes', async (t) => {
   const answers: Respond[] = [];
   const hold = (_request: CoapMessage, respond: Respond): void => void answers.push(respond);
-  const { near, far } = await channelPair(t, { onRequest: hold }, { onRequest: hold });
+  const { near, far } = await channelPair(
+    t,
+    { onRequest: hold },
+    { onRequest: hold, onRelease: () => void far.drain() },
+  );
   const asked = [ask(near, { code: CODE.GET }), ask(far, { code: CODE.GET })];
   await Promise.all([near.ping(), far.ping()]);
   let drained = false;
@@ -317,8 +321,24 @@ test('drain waits for both directions, then closes', async (t) => {
   answers[1]?.({ code: CODE.CONTENT });
   await draining;
   t.deepEqual((await Promise.all(asked)).map(codeOf), [CODE.CONTENT, CODE.CONTENT]);
-  t.is((await near.closed).reason, 'local');
+  t.is((await near.closed).reason, 'released');
   t.is((await far.closed).reason, 'released');
+});
+
+test('drain answers what the peer asked before it heard of the Release', async (t) => {
+  const clock = manualClock();
+  const answer = (_request: CoapMessage, respond: Respond): void => {
+    respond({ code: CODE.CONTENT });
+  };
+  const { near, far } = await channelPair(t, { clock, onRequest: answer }, {});
+  const draining = near.drain();
+  t.is(codeOf(await ask(far, { code: CODE.GET })), CODE.CONTENT);
+  clock.advance(999);
+  await t.notThrowsAsync(far.ping());
+  clock.advance(1);
+  await draining;
+  t.is((await far.closed).reason, 'released');
+  t.is(clock.pending, 0);
 });
 
 test('drain gives up our requests that the peer does not answer', async (t) => {
