@@ -126,6 +126,7 @@ export class Device {
     const now = this.#clock.monotonic();
     const told = this.#announced.get(layer.secured.sa.bTid);
     const handshakeMs = now - layer.acceptedAt;
+    layer.openedAt = now;
     layer.stages =
       layer.via === 'bootstrap' && told !== undefined
         ? { bsf: told.bsfMs, trigger: layer.acceptedAt - told.triggeredAt, handshake: handshakeMs }

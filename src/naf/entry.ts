@@ -43,8 +43,22 @@ export interface Entry {
   readonly settle: (receipt: Receipt) => void;
   attempts: number;
   sentAt: number;
+  /** It went out and the UE has not said what became of it. */
+  unanswered: boolean;
   via: Via | undefined;
   stages: StageTimes;
 }
 
 export const NO_STAGES: StageTimes = { bsf: 0, trigger: 0, handshake: 0 };
+
+/** What a push waited for that was accepted `ms` before the last stage ended: a layer may be older than its first push. */
+export function stagesWithin(ms: number, { bsf, trigger, handshake }: StageTimes): StageTimes {
+  let left = Math.max(0, ms);
+  const take = (stageMs: number): number => {
+    const taken = Math.min(stageMs, left);
+    left -= taken;
+    return taken;
+  };
+  // The last first.
+  return { handshake: take(handshake), trigger: take(trigger), bsf: take(bsf) };
+}

@@ -13,7 +13,7 @@ import { GbaError, reasonOf } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { Channel } from '../net/channel.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
-import { NO_STAGES, type Entry, type StageTimes, type Via } from './entry.ts';
+import { NO_STAGES, stagesWithin, type Entry, type StageTimes, type Via } from './entry.ts';
 
 export interface LayerOptions {
   readonly secured: SecuredSocket;
@@ -43,6 +43,8 @@ export class Layer {
   readonly acceptedAt: number;
   /** What it took to open this layer; set before the first push goes out. */
   stages: StageTimes = NO_STAGES;
+  /** When it opened, monotonic ms; set with the stages. */
+  openedAt = 0;
   readonly #clock: Clock;
   readonly #channel: Channel;
   readonly #options: LayerOptions;
@@ -129,8 +131,9 @@ export class Layer {
     this.#inFlight.add(entry);
     entry.attempts += 1;
     entry.sentAt = now;
+    entry.unanswered = true;
     entry.via = this.#used ? 'reuse' : this.via;
-    if (!this.#used) entry.stages = this.stages;
+    if (!this.#used) entry.stages = stagesWithin(this.openedAt - entry.acceptedAt, this.stages);
     this.#used = true;
   }
 

@@ -79,6 +79,7 @@ export class Outbox {
         const lane = this.#laneOf(entry);
         const againAt = now + Math.max(answer.afterMs, LEAST_PAUSE_MS);
         lane.heldUntil = Math.max(lane.heldUntil, againAt);
+        entry.unanswered = false;
         this.putBack([entry]);
       }
     }
@@ -103,7 +104,7 @@ export class Outbox {
     for (const lane of this.#lanes.values()) {
       for (let entry = lane.take(); entry !== undefined; entry = lane.take()) {
         this.#queued -= 1;
-        this.#die(entry, now, 'dropped', error.message, error.code);
+        this.#die(entry, now, 'dropped', detailOf(error, entry), error.code);
       }
     }
   }
@@ -143,4 +144,9 @@ export class Outbox {
     if (lane === undefined) throw new RangeError(`no urgency ${entry.push.urgency}`);
     return lane;
   }
+}
+
+/** Whoever pushes it anew must know what may have happened. */
+function detailOf({ message }: GbaError, { unanswered }: Entry): string {
+  return unanswered ? `${message}; it went out, so the UE may have handled it` : message;
 }

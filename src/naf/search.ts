@@ -42,13 +42,14 @@ const PAUSE_MS = 1_000;
 export async function search(options: SearchOptions, signal: AbortSignal): Promise<never> {
   const { clock, patience, canReconnect, announce } = options;
   const giveUpAt = clock.monotonic() + patience.giveUpMs;
-  if (canReconnect()) {
+  const wasHere = canReconnect();
+  if (wasHere) {
     await sleep(clock, Math.min(patience.reconnectMs, patience.giveUpMs), signal);
   }
   if (announce === undefined) await sleep(clock, patience.giveUpMs, signal);
   for (;;) {
     const leftMs = giveUpAt - clock.monotonic();
-    if (leftMs <= 0 || announce === undefined) throw silent(options.impi, patience.giveUpMs);
+    if (leftMs <= 0 || announce === undefined) throw silent(options, wasHere);
     await orPause(clock, leftMs, signal, async () => {
       const announcement = await announce(signal);
       options.onTrigger(announcement);
@@ -100,11 +101,11 @@ async function orPause(
   }
 }
 
-function silent(impi: Impi, ms: number): ChannelError {
-  return new ChannelError(
-    'ERR_CHANNEL_TIMEOUT',
-    `${impi} did not connect within ${Math.round(ms / 1_000)} s: it is absent, or its SIM holds ` +
-      'another key (or has seen later sequence numbers than this HSS gives)',
-    { retryable: true },
-  );
+function silent({ impi, patience }: SearchOptions, wasHere: boolean): ChannelError {
+  const within = `within ${Math.round(patience.giveUpMs / 1_000)} s`;
+  const sentence = wasHere
+    ? `the connection to ${impi} was lost and it did not come back ${within}: it is off, asleep or out of reach`
+    : `${impi} did not connect ${within}: it is absent, or its SIM holds another key (or has seen ` +
+      'later sequence numbers than this HSS gives)';
+  return new ChannelError('ERR_CHANNEL_TIMEOUT', sentence, { retryable: true });
 }

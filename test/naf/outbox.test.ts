@@ -20,6 +20,7 @@ function makeOutbox() {
     if (entry === undefined) throw new Error('nothing may go out');
     entry.attempts += 1;
     entry.sentAt = now;
+    entry.unanswered = true;
     return entry;
   };
   return { outbox, receipts, add, take };
@@ -109,6 +110,19 @@ test('what waits too long is dead, and the next deadline is told', (t) => {
   t.is(outbox.queued, 1);
   t.is(outbox.expire(300), Infinity);
   t.is(outbox.queued, 0);
+});
+
+test('what is dropped after it went out may have been handled, unless the UE said "not now"', (t) => {
+  const { outbox, receipts, add, take } = makeOutbox();
+  for (const seq of [1, 2, 3]) add({ seq });
+  const [first, second] = [take(), take()];
+  outbox.answered(second, { kind: 'not-now', afterMs: 1_000 }, 0);
+  outbox.putBack([first]);
+  outbox.dropAll(7, new ChannelError('ERR_CHANNEL_TIMEOUT', 'nobody came'));
+  t.deepEqual(
+    receipts.map(({ detail }) => detail),
+    ['nobody came; it went out, so the UE may have handled it', 'nobody came', 'nobody came'],
+  );
 });
 
 test('dropping everything says why, in words and as a code', (t) => {
