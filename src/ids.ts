@@ -19,13 +19,15 @@ export type NafId = Brand<Uint8Array, 'NafId'>;
 export type BTid = Brand<string, 'BTid'>;
 /** Chosen by the NAF, unpredictable: 12 octets as 16 base64url characters (our form). */
 export type PTid = Brand<string, 'PTid'>;
-/** The text on the wire: `3GPP-bootstrapping;` and the B-TID or P-TID (TS 24.109 5.3.3). */
+/** The text on the wire: namespace, `;`, and the B-TID or P-TID (TS 24.109 5.3.3). */
 export type PskIdentity = Brand<string, 'PskIdentity'>;
 /** Made by the NAF for one push: `[A-Za-z0-9_-]{1,43}`. */
 export type PushId = Brand<string, 'PushId'>;
 
-/** The TLS 1.2 identity hint and the first part of every PSK identity. */
+/** The TLS 1.2 identity hint and the first part of every PSK identity: for Ks_NAF and Ks_ext_NAF. */
 export const PSK_NAMESPACE = '3GPP-bootstrapping';
+/** The same for Ks_int_NAF, the key that the UICC keeps in GBA_U. */
+export const PSK_NAMESPACE_UICC = '3GPP-bootstrapping-uicc';
 export const P_TID_OCTETS = 12;
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is 6 to 15 digits. */
@@ -128,9 +130,12 @@ export function parsePTid(text: string): { pTid: PTid; octets: Uint8Array } {
   return { pTid: text as PTid, octets: Uint8Array.from(Buffer.from(text, 'base64url')) };
 }
 
-/** `3GPP-bootstrapping;` || id: the B-TID by default, the P-TID for a peer that follows TS 33.223. */
-export function pskIdentityOf(id: BTid | PTid): PskIdentity {
-  return `${PSK_NAMESPACE};${id}` as PskIdentity;
+/** Namespace, `;`, id: the B-TID by default, the P-TID for a peer that follows TS 33.223. */
+export function pskIdentityOf(
+  id: BTid | PTid,
+  namespace: typeof PSK_NAMESPACE | typeof PSK_NAMESPACE_UICC = PSK_NAMESPACE,
+): PskIdentity {
+  return `${namespace};${id}` as PskIdentity;
 }
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is 1 to 43 of `A-Z a-z 0-9 _ -`. */

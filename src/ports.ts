@@ -2,6 +2,9 @@
 import type { TriggerAddress } from './codec/address.ts';
 import type { Fqdn, Impi, NafId, PTid, UaSecurityProtocolId } from './ids.ts';
 
+/** GBA_ME: the keys are derived on the ME; GBA_U: on the UICC, which keeps Ks (TS 33.220 clause 5). */
+export type GbaType = 'GBA_ME' | 'GBA_U';
+
 /** What one AKA run gives, for an algorithm's own sizes (TS 33.102 6.3). */
 export interface AuthenticationVector {
   /** 16 octets. */
@@ -14,6 +17,8 @@ export interface AuthenticationVector {
   readonly ck: Uint8Array;
   /** 16 octets. */
   readonly ik: Uint8Array;
+  /** What the subscriber's card can do, as the HSS tells the BSF with the vector. Default GBA_ME. */
+  readonly uiccType?: GbaType | undefined;
 }
 
 /** Where vectors come from. K and OPc stay behind it. */
@@ -46,6 +51,8 @@ export interface PushInfoRequest {
   readonly nafFqdn: Fqdn;
   readonly uaId: UaSecurityProtocolId;
   readonly pTid: PTid;
+  /** Where the keys shall be derived; undefined: on the card when it can, else on the ME. */
+  readonly uiccOrMe?: GbaType;
   /** Epoch ms at which the NAF would like the key to end; the BSF may shorten it. */
   readonly requestedExpiresAt: number;
 }
@@ -53,6 +60,8 @@ export interface PushInfoRequest {
 export interface PushInfo {
   /** Ks_NAF, or Ks_ext_NAF in GBA_U: 32 octets. The caller owns it and wipes it. */
   readonly ksNaf: Uint8Array;
+  /** Ks_int_NAF, in GBA_U only: 32 octets. The caller owns it and wipes it. */
+  readonly ksIntNaf?: Uint8Array;
   /** Epoch ms. */
   readonly expiresAt: number;
   /** The sealed GBA-PUSH-INFO, profile gpi-1, at most 120 octets for the names that docs/wire.md lists. */
@@ -75,8 +84,10 @@ export interface BootstrapInfo {
 
 /** What an AKA run leaves behind for key derivation: Ks on the ME, or a UICC that keeps it to itself. */
 export interface NafKeySource {
-  /** The 32-octet NAF key of one NAF_Id (TS 33.220 Annex B). The caller owns it and wipes it. */
+  /** Ks_NAF of one NAF_Id, Ks_ext_NAF in GBA_U: 32 octets (TS 33.220 B.3). The caller owns it and wipes it. */
   derive(nafId: NafId): Promise<Uint8Array>;
+  /** Ks_int_NAF, in GBA_U and from a UICC in software only: a card keeps it. The caller owns it and wipes it. */
+  deriveInternal?(nafId: NafId): Promise<Uint8Array>;
   /** Ends it: nothing can be derived afterwards. */
   wipe(): void;
 }
@@ -84,12 +95,14 @@ export interface NafKeySource {
 /** The SIM as the device uses it. */
 export interface Usim {
   readonly impi: Impi;
+  /** What the card can do. Default GBA_ME. */
+  readonly uiccType?: GbaType | undefined;
   /**
-   * AUTHENTICATE in a GBA context. `rand` and `autn` are 16 octets each. The SQN that it accepts is
-   * on disk before the promise resolves, so no restart lets the same AUTN in again.
+   * AUTHENTICATE in a GBA context, by default of GBA_ME. `rand` and `autn` are 16 octets each; in GBA_U it is AUTN*. The SQN
+   * that it accepts is on disk before the promise resolves, so no restart lets the same AUTN in again.
    * @throws AkaError ERR_AKA_MAC_FAILURE, SyncFailure, StoreError.
    */
-  authenticate(rand: Uint8Array, autn: Uint8Array): Promise<NafKeySource>;
+  authenticate(rand: Uint8Array, autn: Uint8Array, type?: GbaType): Promise<NafKeySource>;
 }
 
 /** Small state under a key, changed in one step by any number of processes. */

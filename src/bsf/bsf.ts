@@ -1,5 +1,5 @@
 /** The BSF core of GBA Push: a vector becomes a NAF key and a GPI, and nothing is kept (TS 33.223 3.1). */
-import { deriveKsNaf, ksOf } from '../aka/kdf.ts';
+import { deriveKsIntNaf, deriveKsNaf, ksOf, swapAutnStar } from '../aka/kdf.ts';
 import { GPI_NAF_ID, methodOf, sealGpi, type GbaPushInfo } from '../codec/gpi.ts';
 import { BsfError } from '../errors.ts';
 import { bsfFqdnFromImpi, nafIdOf, type Fqdn } from '../ids.ts';
@@ -19,7 +19,7 @@ export interface BsfOptions {
   readonly nafs?: readonly Fqdn[];
 }
 
-/** A BSF for GBA_ME in this process. */
+/** A BSF in this process, for GBA_ME and GBA_U. */
 export function createBsf({ hss, clock, policy, fqdn, nafs }: BsfOptions): Bsf {
   return {
     ...(fqdn !== undefined && { fqdn }),
@@ -61,17 +61,28 @@ function lifetimeOf(requestedExpiresAt: number, now: number, maxSeconds: number)
 
 /** One vector, one NAF key, one GPI: then Ks is gone (the disposable-Ks model). */
 function spend(
-  { rand, autn, xres, ck, ik }: AuthenticationVector,
-  { impi, nafFqdn, uaId, pTid }: PushInfoRequest,
+  { rand, autn, xres, ck, ik, uiccType = 'GBA_ME' }: AuthenticationVector,
+  { impi, nafFqdn, uaId, pTid, uiccOrMe = uiccType }: PushInfoRequest,
   terms: Lifetime & Pick<GbaPushInfo, 'bsfFqdn'>,
 ): PushInfo {
+  const gbaU = uiccOrMe === 'GBA_U';
+  if (gbaU && uiccType !== 'GBA_U') {
+    wipe(ck, ik, xres);
+    throw denied(`the card of ${impi} has no GBA_U; ask for GBA_ME`);
+  }
   const ks = ksOf(ck, ik);
   const gpiKey = deriveKsNaf({ ks, rand, impi, nafId: GPI_NAF_ID });
   try {
-    const info = { gbaU: false, rand, autn, uaId, pTid, nafFqdn, ...terms };
+    const token = gbaU ? swapAutnStar(autn, ik) : autn;
+    const info = { gbaU, rand, autn: token, uaId, pTid, nafFqdn, ...terms };
     const gpi = sealGpi(info, { key: gpiKey, impi });
-    const ksNaf = deriveKsNaf({ ks, rand, impi, nafId: nafIdOf(nafFqdn, uaId) });
-    return { ksNaf, expiresAt: terms.expiresAt, gpi };
+    const input = { ks, rand, impi, nafId: nafIdOf(nafFqdn, uaId) };
+    return {
+      ksNaf: deriveKsNaf(input),
+      ...(gbaU && { ksIntNaf: deriveKsIntNaf(input) }),
+      expiresAt: terms.expiresAt,
+      gpi,
+    };
   } finally {
     wipe(ks, ck, ik, xres, gpiKey);
   }

@@ -1,6 +1,6 @@
 /** The home subscriber server: vectors whose SQN is used once, from keys that stay here (TS 33.102 6.3). */
 import { randomBytes } from 'node:crypto';
-import { createMilenage } from '../aka/milenage.ts';
+import { createAlgorithm } from '../aka/credentials.ts';
 import {
   allotSqn,
   decodeGenerator,
@@ -42,10 +42,11 @@ export function createHss({ subscribers, store, random = randomBytes }: HssOptio
         const next = allotSqn(generatorOf(stored), use);
         return { value: encodeGenerator(next.generator), result: encodeSqn(next.sqn) };
       });
-      return buildVector(createMilenage(record), { rand: random(16), sqn, amf: record.amf });
+      const input = { rand: random(16), sqn, amf: record.amf };
+      return { ...buildVector(createAlgorithm(record), input), uiccType: record.uiccType };
     },
     async resynchronise(impi, rand, auts) {
-      const sqnMs = decodeSqn(openAuts(createMilenage(find(impi)), rand, auts));
+      const sqnMs = decodeSqn(openAuts(createAlgorithm(find(impi)), rand, auts));
       await store.update(stateKey(impi), (stored) => {
         const generator = resynchroniseSqn(generatorOf(stored), sqnMs);
         return { value: encodeGenerator(generator), result: undefined };

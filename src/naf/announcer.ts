@@ -16,7 +16,7 @@ import { wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsBinding } from '../lib/suites.ts';
-import type { Bsf } from '../ports.ts';
+import type { Bsf, GbaType } from '../ports.ts';
 import { announce, type Announced } from '../sa/association.ts';
 import type { SaRegistry } from '../sa/registry.ts';
 
@@ -29,6 +29,8 @@ export interface AnnouncerOptions {
   readonly binding: TlsBinding;
   /** How long a new key shall live; the BSF may shorten it. */
   readonly lifetimeSeconds: number;
+  /** Where keys shall be derived; undefined: on the card when it can. */
+  readonly uiccOrMe?: GbaType | undefined;
   /** Where UEs shall connect; undefined: the NAF FQDN's own address and port 5684. */
   readonly connect: () => Endpoint | undefined;
 }
@@ -52,17 +54,18 @@ export async function announceTo(
   const { bsf, registry, clock, nafFqdn, binding } = options;
   const askedAt = clock.monotonic();
   const pTid = pTidOf(randomBytes(P_TID_OCTETS));
-  const { ksNaf, expiresAt, gpi } = await bsf.pushInfo(
+  const { ksNaf, ksIntNaf, expiresAt, gpi } = await bsf.pushInfo(
     {
       impi,
       nafFqdn,
       uaId: uaIdOf(binding),
       pTid,
+      ...(options.uiccOrMe && { uiccOrMe: options.uiccOrMe }),
       requestedExpiresAt: clock.now() + options.lifetimeSeconds * 1_000,
     },
     signal,
   );
-  if (signal?.aborted === true) wipe(ksNaf);
+  if (signal?.aborted === true) wipe(ksNaf, ...(ksIntNaf ? [ksIntNaf] : []));
   signal?.throwIfAborted();
   const bsfMs = clock.monotonic() - askedAt;
   const bTid = bTidOf(decodeGpi(gpi).rand, bsf.fqdn ?? bsfFqdnFromImpi(impi));
@@ -71,6 +74,6 @@ export async function announceTo(
   const sessionId = randomInt(1, 65_536);
   const envelope = sealEnvelope({ sessionId, connect: options.connect(), gpi }, ksNaf);
   const terms = { bTid, pTid, impi, nafFqdn, binding, expiresAt };
-  const sa = registry.add(announce(terms, ksNaf));
+  const sa = registry.add(announce(terms, ksNaf, ksIntNaf));
   return { sa, gpi, envelope, bsfMs };
 }

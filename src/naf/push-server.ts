@@ -14,7 +14,7 @@ import { publish } from '../lib/events.ts';
 import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
 import { listenPsk, type PskServer } from '../net/psk-server.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
-import type { Bsf, TriggerSender } from '../ports.ts';
+import type { Bsf, GbaType, TriggerSender } from '../ports.ts';
 import type { Closed } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { announceTo, type Announcement, type AnnouncerOptions } from './announcer.ts';
@@ -40,6 +40,8 @@ export interface PushServerOptions {
   readonly binding?: TlsBinding;
   /** Default and limit: the policy's. */
   readonly lifetimeSeconds?: number;
+  /** Where new keys shall be derived. Default: on the card when it has GBA_U, else on the ME. */
+  readonly uiccOrMe?: GbaType;
   /** UE_Trp of a subscriber; undefined: wait for the UE to dial. */
   readonly triggerAddress?: (impi: Impi) => TriggerAddress | undefined;
   readonly patience?: Partial<Patience>;
@@ -109,6 +111,7 @@ export class PushServer {
       nafFqdn,
       binding,
       registry: this.#registry,
+      uiccOrMe: options.uiccOrMe,
       lifetimeSeconds: options.lifetimeSeconds ?? policy.keyLifetime.defaultSeconds,
       connect: () =>
         options.advertise ?? (isUnspecified(this.address.host) ? undefined : this.address),

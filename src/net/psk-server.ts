@@ -8,6 +8,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { ChannelError, ConfigError, GbaError, SaError, reasonOf } from '../errors.ts';
+import { PSK_NAMESPACE_UICC } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
@@ -50,7 +51,8 @@ export async function listenPsk(options: ListenPskOptions): Promise<PskServer> {
 }
 
 /** What the callback answered in a handshake: an association's key, or a decoy and the reason. */
-type Lookup = { readonly identity: string; readonly sa: LiveSa } | GbaError;
+type Lookup =
+  { readonly identity: string; readonly sa: LiveSa; readonly key: Uint8Array } | GbaError;
 
 /** A listener; `listenPsk` makes it. Why a handshake failed is told by events, never on the wire. */
 export class PskServer {
@@ -169,7 +171,7 @@ export class PskServer {
     const decoy = createHmac('sha256', this.#decoySecret).update(identity).digest();
     const lookup = this.#lookUp(identity, version);
     this.#lookups.set(socket, lookup);
-    return lookup instanceof GbaError ? decoy : lookup.sa.key;
+    return lookup instanceof GbaError ? decoy : lookup.key;
   }
 
   #lookUp(identity: string, version: string | null): Lookup {
@@ -181,7 +183,7 @@ export class PskServer {
       const reason = `${sa.bTid} is for TLS ${sa.binding.version}, not ${String(version)}`;
       return new ChannelError('ERR_CHANNEL_POLICY', reason);
     }
-    return { identity, sa };
+    return { identity, sa, key: keyOf(sa, identity) };
   }
 
   #secured(socket: TLSSocket): void {
@@ -211,13 +213,18 @@ export class PskServer {
     if (used instanceof GbaError) return used;
     const current = this.#lookUp(used.identity, socket.getProtocol());
     if (current instanceof GbaError) return current;
-    const { sa } = current;
-    if (sa.key !== used.sa.key) {
+    const { sa, key } = current;
+    if (key !== used.key) {
       return new SaError('ERR_SA_UNKNOWN', `${used.sa.bTid} ended during the handshake`);
     }
     const { policy } = this.#options;
     return handshakeFault(socket, sa.binding, policy) ?? nameFault(socket, sa, policy) ?? sa;
   }
+}
+
+/** In GBA_U the UICC has a key of its own, under a name of its own. */
+function keyOf({ key, uiccKey }: LiveSa, identity: string): Uint8Array {
+  return (identity.startsWith(`${PSK_NAMESPACE_UICC};`) && uiccKey) || key;
 }
 
 /** TLS must name the NAF that the key was made for; a client that names none is up to the policy. */

@@ -1,9 +1,17 @@
 /** A security association and its states; each transition takes the old one and gives the new one. */
-import type { BTid, Fqdn, Impi, PTid } from '../ids.ts';
-import { wipe } from '../lib/bytes.ts';
+import {
+  PSK_NAMESPACE_UICC,
+  pskIdentityOf,
+  type BTid,
+  type Fqdn,
+  type Impi,
+  type PskIdentity,
+  type PTid,
+} from '../ids.ts';
+import { requireOctets, wipe } from '../lib/bytes.ts';
 import type { TlsBinding } from '../lib/suites.ts';
 
-/** What both ends agree on. One association has one NAF, one TLS binding and one key (RFC 9257). */
+/** What both ends agree on. One association has one NAF and one TLS binding (RFC 9257). */
 export interface SaTerms {
   readonly bTid: BTid;
   readonly pTid: PTid;
@@ -14,23 +22,27 @@ export interface SaTerms {
   readonly expiresAt: number;
 }
 
-/** The key is there; no handshake has proved it yet. */
-export interface Announced extends SaTerms {
-  readonly state: 'announced';
-  /** Ks_NAF or Ks_ext_NAF, 32 octets; wiped when the association closes. */
+/** What proves that one is an end of it; wiped when the association closes. */
+export interface SaKeys {
+  /** Ks_NAF or Ks_ext_NAF, 32 octets; at a UE whose UICC speaks TLS, Ks_int_NAF. */
   readonly key: Uint8Array;
+  /** At the NAF in GBA_U: Ks_int_NAF, 32 octets, under an identity of its own. */
+  readonly uiccKey?: Uint8Array;
+}
+
+/** The key is there; no handshake has proved it yet. */
+export interface Announced extends SaTerms, SaKeys {
+  readonly state: 'announced';
 }
 
 /** A layer under the key is open. */
-export interface Established extends SaTerms {
+export interface Established extends SaTerms, SaKeys {
   readonly state: 'established';
-  readonly key: Uint8Array;
 }
 
 /** No layer is open; the key is valid, so a handshake suffices. */
-export interface Parked extends SaTerms {
+export interface Parked extends SaTerms, SaKeys {
   readonly state: 'parked';
-  readonly key: Uint8Array;
 }
 
 export type CloseReason = 'expired' | 'revoked' | 'superseded';
@@ -44,10 +56,21 @@ export interface Closed extends SaTerms {
 export type LiveSa = Announced | Established | Parked;
 export type SecurityAssociation = LiveSa | Closed;
 
-/** A new association. It owns `key` from here on. @throws RangeError unless the key has 32 octets. */
-export function announce(terms: SaTerms, key: Uint8Array): Announced {
-  if (key.length !== 32) throw new RangeError(`a NAF key is 32 octets, not ${key.length}`);
-  return { ...terms, state: 'announced', key };
+/** A new association. It owns the keys from here on. @throws RangeError unless they have 32 octets. */
+export function announce(terms: SaTerms, key: Uint8Array, uiccKey?: Uint8Array): Announced {
+  requireOctets('a NAF key', key, 32);
+  if (uiccKey) requireOctets('a NAF key', uiccKey, 32);
+  return { ...terms, state: 'announced', key, ...(uiccKey && { uiccKey }) };
+}
+
+type PskName = readonly [identity: PskIdentity, key: Uint8Array];
+
+/** All PSK identities that name it, each with its own key (TS 24.109 5.3.3, TS 33.220 clause 5). */
+export function pskIdentitiesOf({ bTid, pTid, key, uiccKey }: LiveSa): PskName[] {
+  return [bTid, pTid].flatMap((id): PskName[] => [
+    [pskIdentityOf(id), key],
+    ...(uiccKey ? [[pskIdentityOf(id, PSK_NAMESPACE_UICC), uiccKey] satisfies PskName] : []),
+  ]);
 }
 
 /** A handshake under the key is complete. */
@@ -63,6 +86,7 @@ export function park(sa: LiveSa): Parked {
 /** Ends it and wipes its key. */
 export function close(sa: LiveSa, reason: CloseReason): Closed {
   wipe(sa.key);
+  if (sa.uiccKey) wipe(sa.uiccKey);
   const { bTid, pTid, impi, nafFqdn, binding, expiresAt } = sa;
   return { bTid, pTid, impi, nafFqdn, binding, expiresAt, state: 'closed', reason };
 }

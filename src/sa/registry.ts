@@ -1,18 +1,18 @@
 /** All associations of one end: found by PSK identity, ended on time, each state change told. */
 import { SaError } from '../errors.ts';
-import { pskIdentityOf, type BTid, type Impi } from '../ids.ts';
+import type { BTid, Impi } from '../ids.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import {
   close,
   establish,
   park,
+  pskIdentitiesOf,
   type Announced,
   type Closed,
   type CloseReason,
   type Established,
   type LiveSa,
-  type SaTerms,
 } from './association.ts';
 
 export interface SaRegistryOptions {
@@ -45,7 +45,7 @@ export class SaRegistry {
 
   /** Takes in a new association and owns its key. @throws SaError ERR_SA_CONFLICT, ERR_SA_EXPIRED. */
   add(sa: Announced): Announced {
-    const identities = identitiesOf(sa);
+    const identities = pskIdentitiesOf(sa).map(([identity]) => identity);
     if (identities.some((identity) => this.#identities.has(identity))) {
       throw new SaError('ERR_SA_CONFLICT', `an association ${sa.bTid} is there already`);
     }
@@ -97,7 +97,7 @@ export class SaRegistry {
     if (slot === undefined) return;
     slot.expiry.cancel();
     this.#slots.delete(bTid);
-    for (const identity of identitiesOf(slot.sa)) this.#identities.delete(identity);
+    for (const [identity] of pskIdentitiesOf(slot.sa)) this.#identities.delete(identity);
     const siblings = this.#subscribers.get(slot.sa.impi);
     siblings?.delete(bTid);
     if (siblings?.size === 0) this.#subscribers.delete(slot.sa.impi);
@@ -115,8 +115,4 @@ export class SaRegistry {
   of(impi: Impi): readonly LiveSa[] {
     return [...(this.#subscribers.get(impi) ?? [])].flatMap((bTid) => this.current(bTid) ?? []);
   }
-}
-
-function identitiesOf(terms: SaTerms): readonly string[] {
-  return [pskIdentityOf(terms.bTid), pskIdentityOf(terms.pTid)];
 }

@@ -24,6 +24,26 @@ export function readSecretFile(file: string): SecretFile {
   }
 }
 
+/**
+ * What a JSON file says. JSON.parse quotes the text around a fault, which may be a key, so what it says
+ * is not passed on. @throws ConfigError ERR_CONFIG_FILE.
+ */
+export function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ConfigError('ERR_CONFIG_FILE', `${file} ${faultOf(file, text)}`);
+  }
+}
+
+function faultOf(file: string, text: string): string {
+  if (text.startsWith('\ufeff')) {
+    return 'starts with a byte order mark: save it as UTF-8 without one';
+  }
+  if (text.trim() === '') return 'is empty';
+  return `is not JSON: run jq empty ${file} to see where`;
+}
+
 /** @throws ConfigError ERR_CONFIG_MODE when others can read the file. */
 export function requirePrivate(file: string, { exposed }: SecretFile): void {
   if (!exposed) return;

@@ -3,7 +3,15 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { decodeEnvelope, verifyEnvelope, type DecodedEnvelope } from '../codec/envelope.ts';
 import { decodeGpi, GPI_NAF_ID, openGpi, type DecodedGpi, type GbaPushInfo } from '../codec/gpi.ts';
 import { AkaError, GbaError } from '../errors.ts';
-import { bindingOf, bTidOf, nafIdOf } from '../ids.ts';
+import {
+  bindingOf,
+  bTidOf,
+  nafIdOf,
+  PSK_NAMESPACE,
+  PSK_NAMESPACE_UICC,
+  pskIdentityOf,
+  type PskIdentity,
+} from '../ids.ts';
 import { toHex, wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
@@ -11,7 +19,7 @@ import { rateLimit, recentSet, type RateLimitOptions } from '../lib/limits.ts';
 import type { TlsBinding } from '../lib/suites.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { sourceOf, systemLookup, type Lookup } from '../net/network.ts';
-import type { NafKeySource, Usim } from '../ports.ts';
+import type { GbaType, NafKeySource, Usim } from '../ports.ts';
 import { announce, type Announced } from '../sa/association.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import { HELD_MS, heldVectors } from './held-vectors.ts';
@@ -22,6 +30,10 @@ export interface GpiIntakeOptions {
   readonly policy: ConnectPolicy;
   /** Whether this UE would use a key with that TLS version and suite. */
   readonly acceptBinding: (binding: TlsBinding) => boolean;
+  /** The id in the PSK identity. Default `b-tid`. */
+  readonly pskIdentity?: 'b-tid' | 'p-tid';
+  /** `internal`: in GBA_U this UE proves itself by Ks_int_NAF, as a UICC that speaks TLS. Default `external`. */
+  readonly pskKey?: 'external' | 'internal';
   /** Triggers per source: an IPv4 address or an IPv6 /64. By default 16 at once, then 2 per second. */
   readonly rate?: RateLimitOptions;
   /** By default the operating system's. */
@@ -31,6 +43,8 @@ export interface GpiIntakeOptions {
 /** A genuine trigger. The caller owns the association and its key. */
 export interface AcceptedTrigger {
   readonly sa: Announced;
+  /** What the UE calls itself in TLS; it goes with the association's key. */
+  readonly identity: PskIdentity;
   readonly sessionId: number;
   /** What the envelope said, to resolve again for a later dial; undefined: the NAF's own, port 5684. */
   readonly connectAddress: Endpoint | undefined;
@@ -53,6 +67,8 @@ export function createGpiIntake({
   clock,
   policy,
   acceptBinding,
+  pskIdentity = 'b-tid',
+  pskKey = 'external',
   rate = { burst: 16, perSecond: 2, sources: 1_024 },
   lookup = systemLookup,
 }: GpiIntakeOptions): GpiIntake {
@@ -64,7 +80,7 @@ export function createGpiIntake({
   const judge = async (envelope: DecodedEnvelope, gpi: DecodedGpi): Promise<Judged> => {
     const askedAt = clock.monotonic();
     const vector = held.take(gpi) ?? {
-      keys: await usim.authenticate(gpi.rand, gpi.autn),
+      keys: await usim.authenticate(gpi.rand, gpi.autn, gpi.gbaU ? 'GBA_U' : 'GBA_ME'),
       wipedAt: askedAt + HELD_MS,
     };
     const usimMs = clock.monotonic() - askedAt;
@@ -90,7 +106,8 @@ export function createGpiIntake({
     }
     if (info.lifetimeSeconds === 0) throw policyError('the key has ended already');
     const connect = await resolveConnect(policy, info.nafFqdn, envelope.connect, lookup);
-    const ksNaf = await keys.derive(nafIdOf(info.nafFqdn, info.uaId));
+    const nafId = nafIdOf(info.nafFqdn, info.uaId);
+    const ksNaf = await keys.derive(nafId);
     try {
       verifyEnvelope(envelope, ksNaf);
     } catch (error) {
@@ -106,7 +123,16 @@ export function createGpiIntake({
       expiresAt: clock.now() + info.lifetimeSeconds * 1_000,
     };
     const { sessionId, connect: connectAddress } = envelope;
-    return { sa: announce(terms, ksNaf), sessionId, connectAddress, connect };
+    const internal = pskKey === 'internal' ? await keys.deriveInternal?.(nafId) : undefined;
+    if (internal) wipe(ksNaf);
+    const id = pskIdentity === 'p-tid' ? terms.pTid : terms.bTid;
+    return {
+      sa: announce(terms, internal ?? ksNaf),
+      identity: pskIdentityOf(id, internal ? PSK_NAMESPACE_UICC : PSK_NAMESPACE),
+      sessionId,
+      connectAddress,
+      connect,
+    };
   };
 
   const open = async (keys: NafKeySource, gpi: DecodedGpi): Promise<GbaPushInfo> => {
@@ -125,7 +151,7 @@ export function createGpiIntake({
       try {
         const envelope = decodeEnvelope(datagram);
         const gpi = decodeGpi(envelope.gpi);
-        requireSupported(gpi);
+        requireSupported(gpi, usim.uiccType);
         if (seen.has(digest)) throw duplicate();
         if (!limit.take(sourceOf(from.host))) throw busy('too many triggers from this source');
         seen.add(digest);
@@ -154,11 +180,13 @@ interface Judged {
 }
 
 /** What the clear part of a GPI rules out, before the SIM is troubled. */
-function requireSupported({ method, gbaU }: DecodedGpi): void {
+function requireSupported({ method, gbaU }: DecodedGpi, uiccType?: GbaType): void {
   if (method !== 'psk-tls') {
     throw new GbaError('ERR_GPI_PROFILE', `this UE has no method ${method}; use psk-tls`);
   }
-  if (gbaU) throw new GbaError('ERR_GPI_PROFILE', 'this SIM has no GBA_U; use GBA_ME');
+  if (gbaU && uiccType !== 'GBA_U') {
+    throw new GbaError('ERR_GPI_PROFILE', 'this SIM has no GBA_U; use GBA_ME');
+  }
 }
 
 /** Runs tasks one after the other. Throws ERR_UPA_BUSY while `waiting` of them are in it. */

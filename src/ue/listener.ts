@@ -20,7 +20,12 @@ import type { Closed, LiveSa } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import { Delivery, type PushHandler } from './delivery.ts';
-import { createGpiIntake, type AcceptedTrigger, type GpiIntake } from './gpi-intake.ts';
+import {
+  createGpiIntake,
+  type AcceptedTrigger,
+  type GpiIntake,
+  type GpiIntakeOptions,
+} from './gpi-intake.ts';
 import { HandledSet } from './handled-set.ts';
 import { Session } from './session.ts';
 import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
@@ -40,7 +45,9 @@ export interface UeListenerOptions {
   readonly redeliver?: boolean;
   /** What the NAF is told of where triggers reach this UE; default where it listens, unless that is any address. */
   readonly advertise?: TriggerAddress;
-  /** Triggers taken from one source; see `GpiIntakeOptions` for the default. */
+  /** See `GpiIntakeOptions` for these three and their defaults. */
+  readonly pskIdentity?: GpiIntakeOptions['pskIdentity'];
+  readonly pskKey?: GpiIntakeOptions['pskKey'];
   readonly triggerRate?: RateLimitOptions;
   /** Silence on a layer before it is probed, ms. Default 120,000. */
   readonly keepaliveMs?: number;
@@ -92,6 +99,8 @@ export class UeListener {
       policy: connectPolicy,
       acceptBinding: ({ version }) => versions.includes(version),
       ...(options.triggerRate && { rate: options.triggerRate }),
+      ...(options.pskIdentity && { pskIdentity: options.pskIdentity }),
+      ...(options.pskKey && { pskKey: options.pskKey }),
     });
     this.#delivery = new Delivery({
       clock,
@@ -172,11 +181,12 @@ export class UeListener {
     this.#supersede(crowdedOut(sa, this.#all, isDialling));
   }
 
-  #open({ sa, connect, connectAddress }: AcceptedTrigger): Session {
+  #open({ sa, identity, connect, connectAddress }: AcceptedTrigger): Session {
     const { policy, connectPolicy, keepaliveMs = 120_000, dangerouslyLogKeys } = this.#options;
     let judged: readonly Endpoint[] | undefined = connect;
     return new Session({
       sa,
+      identity,
       clock: this.#clock,
       policy,
       addresses: async () => {

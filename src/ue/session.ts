@@ -10,6 +10,7 @@ import {
   type PushMessage,
 } from '../codec/push.ts';
 import { ChannelError, GbaError, reasonOf } from '../errors.ts';
+import type { PskIdentity } from '../ids.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
@@ -24,6 +25,8 @@ import type { Delivery, Push } from './delivery.ts';
 
 export interface SessionOptions {
   readonly sa: LiveSa;
+  /** The PSK identity that goes with the association's key. */
+  readonly identity: PskIdentity;
   readonly clock: Clock;
   readonly policy: TlsPolicy;
   /** The allowed addresses of the NAF, asked for again before each dial. @throws GbaError. */
@@ -124,13 +127,14 @@ export class Session {
   }
 
   async #dial(signal: AbortSignal): Promise<SecuredSocket> {
-    const { sa, clock, policy, addresses, dangerouslyLogKeys: keylog } = this.#options;
+    const { sa, identity, clock, policy, addresses, dangerouslyLogKeys } = this.#options;
+    const keylog = dangerouslyLogKeys && { keylog: dangerouslyLogKeys };
     let last: unknown;
     for (const address of await addresses()) {
       const to = formatEndpoint(address);
       publish('gba:dial:started', { bTid: sa.bTid, to });
       try {
-        return await dialPsk({ ...address, sa, policy, clock, signal, ...(keylog && { keylog }) });
+        return await dialPsk({ ...address, sa, identity, policy, clock, signal, ...keylog });
       } catch (error) {
         last = error;
         const code = error instanceof GbaError ? error.code : 'aborted';

@@ -1,6 +1,6 @@
-/** A USIM in software, and the Ks that it leaves on the ME (TS 33.102 6.3.3, TS 33.220 4.5.2). */
-import { deriveKsNaf, ksOf } from '../aka/kdf.ts';
-import { createMilenage } from '../aka/milenage.ts';
+/** A USIM in software, with Ks on the ME or, in GBA_U, behind it (TS 33.102 6.3.3, TS 33.220 4.5.2, 5.3). */
+import { createAlgorithm } from '../aka/credentials.ts';
+import { deriveKsIntNaf, deriveKsNaf, ksOf, swapAutnStar } from '../aka/kdf.ts';
 import {
   acceptSqn,
   decodeArray,
@@ -11,9 +11,9 @@ import {
 } from '../aka/sqn.ts';
 import { buildAuts, openAutn } from '../aka/vector.ts';
 import { SyncFailure } from '../errors.ts';
-import type { Impi } from '../ids.ts';
+import type { Impi, NafId } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
-import type { AtomicStore, NafKeySource, Usim } from '../ports.ts';
+import type { AtomicStore, GbaType, NafKeySource, Usim } from '../ports.ts';
 import type { UsimCredentials } from '../store/subscribers.ts';
 
 export interface UsimOptions {
@@ -23,12 +23,22 @@ export interface UsimOptions {
 }
 
 export function createUsim({ credentials, store }: UsimOptions): Usim {
-  const { impi } = credentials;
-  const algorithm = createMilenage(credentials);
+  const { impi, uiccType } = credentials;
+  const algorithm = createAlgorithm(credentials);
+
+  /** AUTN out of AUTN*: the card knows IK from RAND alone (TS 33.220 5.3.2). */
+  const unstar = (rand: Uint8Array, autnStar: Uint8Array): Uint8Array => {
+    const { res, ck, ik, ak } = algorithm.f2345(rand);
+    const autn = swapAutnStar(autnStar, ik);
+    wipe(res, ck, ik, ak);
+    return autn;
+  };
 
   return {
     impi,
-    async authenticate(rand, autn) {
+    uiccType,
+    async authenticate(rand, token, type = 'GBA_ME') {
+      const autn = type === 'GBA_U' ? unstar(rand, token) : token;
       const { sqn, res, ck, ik } = openAutn(algorithm, rand, autn);
       try {
         await store.update(`usim/sqn/${impi}`, (stored) => {
@@ -37,7 +47,7 @@ export function createUsim({ credentials, store }: UsimOptions): Usim {
           if (verdict.accepted) return { value: encodeArray(verdict.array), result: undefined };
           throw new SyncFailure(buildAuts(algorithm, rand, encodeSqn(verdict.sqnMs)));
         });
-        return keySource(ksOf(ck, ik), Uint8Array.from(rand), impi);
+        return keySource(ksOf(ck, ik), { rand: Uint8Array.from(rand), impi, type });
       } finally {
         wipe(res, ck, ik);
       }
@@ -45,15 +55,22 @@ export function createUsim({ credentials, store }: UsimOptions): Usim {
   };
 }
 
-/** Ks on the ME. It owns `ks`. */
-function keySource(ks: Uint8Array, rand: Uint8Array, impi: Impi): NafKeySource {
+/** It owns `ks`, which nothing gets out of it. */
+function keySource(
+  ks: Uint8Array,
+  { rand, impi, type }: { rand: Uint8Array; impi: Impi; type: GbaType },
+): NafKeySource {
   let wiped = false;
-  return {
-    derive: (nafId) =>
+  const deriveBy =
+    (kdf: typeof deriveKsNaf) =>
+    (nafId: NafId): Promise<Uint8Array> =>
       new Promise((resolve) => {
         if (wiped) throw new TypeError('Ks was wiped: authenticate again with a fresh challenge');
-        resolve(deriveKsNaf({ ks, rand, impi, nafId }));
-      }),
+        resolve(kdf({ ks, rand, impi, nafId }));
+      });
+  return {
+    derive: deriveBy(deriveKsNaf),
+    ...(type === 'GBA_U' && { deriveInternal: deriveBy(deriveKsIntNaf) }),
     wipe() {
       wiped = true;
       wipe(ks);

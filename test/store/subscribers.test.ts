@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { ConfigError } from '../../src/errors.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import { packageFile } from '../../src/store/policy.ts';
-import { readSubscribers, readUsim } from '../../src/store/subscribers.ts';
+import { readSubscribers, readUsim, type UsimCredentials } from '../../src/store/subscribers.ts';
+import tuakVectors from '../vectors/tuak.json' with { type: 'json' };
 
 const root = mkdtempSync(join(tmpdir(), 'gba-push-subscribers-'));
 test.after.always(() => {
@@ -26,6 +27,12 @@ const OP = 'cdc202d5123e20f62b6d676ac72cb318';
 const OPC = 'cd63cb71954a9f4e48a5994e37a02baf';
 const sim = { imsi: '001010000000001', k: K, opc: OPC };
 
+/** OPc of a record that is Milenage. */
+function opcOf(credentials: UsimCredentials | undefined): Uint8Array {
+  if (credentials?.algorithm !== 'milenage') throw new Error('it is not Milenage');
+  return credentials.opc;
+}
+
 test('a record with the least members gets the defaults', (t) => {
   const { demo, subscribers } = readSubscribers(write({ subscribers: [sim] }));
   t.false(demo);
@@ -38,7 +45,7 @@ test('a record with the least members gets the defaults', (t) => {
   );
   t.is(record?.algorithm, 'milenage');
   t.is(record && toHex(record.k), K);
-  t.is(record && toHex(record.opc), OPC);
+  t.is(toHex(opcOf(record)), OPC);
   t.is(record && toHex(record.amf), '8000');
   t.false(record !== undefined && 'trigger' in record);
 });
@@ -65,7 +72,7 @@ test('every member is read', (t) => {
     '310410123456789@ims.mnc410.mcc310.3gppnetwork.org',
   );
   t.is(record && toHex(record.k), K);
-  t.is(record && toHex(record.opc), OPC);
+  t.is(toHex(opcOf(record)), OPC);
   t.is(record && toHex(record.amf), 'b9b9');
   t.deepEqual(record?.trigger, { transport: 'udp', host: '2001:db8::1', port: 2948 });
 });
@@ -76,14 +83,45 @@ test('the demo files of the package are readable by all and say so', (t) => {
   t.deepEqual(subscribers[0]?.trigger, { transport: 'udp', host: '127.0.0.1', port: 2948 });
   const usim = readUsim(packageFile('certs-none/demo-usim.json'));
   t.true(usim.demo);
-  t.deepEqual(Object.keys(usim.credentials).sort(), ['algorithm', 'impi', 'imsi', 'k', 'opc']);
+  t.deepEqual(Object.keys(usim.credentials).sort(), [
+    'algorithm',
+    'impi',
+    'imsi',
+    'k',
+    'opc',
+    'uiccType',
+  ]);
   t.is<string | undefined, string | undefined>(usim.credentials.impi, subscribers[0]?.impi);
 });
 
 test('a USIM file is one record', (t) => {
   const { demo, credentials } = readUsim(write({ ...sim, trigger: 'udp://127.0.0.1:1' }));
   t.false(demo);
-  t.is(toHex(credentials.opc), OPC);
+  t.is(toHex(opcOf(credentials)), OPC);
+});
+
+test('a TUAK SIM has TOPc, or TOP of which it is made, and its own sizes', (t) => {
+  for (const { k, top, topc, iterations } of tuakVectors.sets) {
+    for (const constant of [{ top }, { topc }]) {
+      const { credentials } = readUsim(
+        write({ imsi: sim.imsi, algorithm: 'tuak', k, ...constant, iterations, resBits: 32 }),
+      );
+      if (credentials.algorithm !== 'tuak') return t.fail('it is not TUAK');
+      t.is(toHex(credentials.topc), topc);
+      t.is(toHex(credentials.k), k);
+      t.is(credentials.iterations, iterations);
+      t.is(credentials.resBits, 32);
+    }
+  }
+  const [{ k, topc } = { k: '', topc: '' }] = tuakVectors.sets;
+  const least = readUsim(write({ imsi: sim.imsi, algorithm: 'tuak', k, topc })).credentials;
+  t.like(least, { algorithm: 'tuak', iterations: 1, resBits: 64, uiccType: 'GBA_ME' });
+});
+
+test('a card says that it can GBA_U', (t) => {
+  t.is(readUsim(write({ ...sim, gbaU: true })).credentials.uiccType, 'GBA_U');
+  const [record] = readSubscribers(write({ subscribers: [{ ...sim, gbaU: true }] })).subscribers;
+  t.is(record?.uiccType, 'GBA_U');
 });
 
 for (const mode of [0o640, 0o604, 0o620, 0o601, 0o644, 0o666]) {
@@ -104,22 +142,47 @@ const wrong: [string, unknown, string][] = [
   [
     'a wrong K',
     { subscribers: [sim, { ...sim, k: K.slice(1) }] },
-    'subscribers[1].k: expected 32 hex',
+    'subscribers[1].k: expected 32 or 64 hex',
   ],
   [
     'a K that is no hex',
     { subscribers: [{ ...sim, k: `${K.slice(2)}zz` }] },
-    'subscribers[0].k: expected 32 hex',
+    'subscribers[0].k: expected 32 or 64 hex',
   ],
   [
     'a K that is a number',
     { subscribers: [{ ...sim, k: 4656 }] },
-    'subscribers[0].k: expected 32 hex',
+    'subscribers[0].k: expected 32 or 64 hex',
   ],
   [
     'no OPc',
     { subscribers: [{ imsi: sim.imsi, k: K }] },
     'subscribers[0].opc: give either "opc" or "op"',
+  ],
+  [
+    'a K of 32 octets',
+    { subscribers: [{ ...sim, k: K + K }] },
+    'subscribers[0].k: "k" of Milenage: expected 32 hex digits',
+  ],
+  [
+    'a member of TUAK',
+    { subscribers: [{ ...sim, top: 'aa'.repeat(32) }] },
+    'subscribers[0].top: "top" is for "algorithm": "tuak"',
+  ],
+  [
+    'a member of Milenage in TUAK',
+    { subscribers: [{ ...sim, algorithm: 'tuak' }] },
+    'subscribers[0].opc: "opc" is for Milenage',
+  ],
+  [
+    'no TOPc',
+    { subscribers: [{ imsi: sim.imsi, k: K, algorithm: 'tuak' }] },
+    'subscribers[0].topc: give either "topc" or "top"',
+  ],
+  [
+    'iterations that are none',
+    { subscribers: [{ imsi: sim.imsi, k: K, algorithm: 'tuak', iterations: 0 }] },
+    'subscribers[0].iterations: expected 1 to 255',
   ],
   [
     'OP and OPc',

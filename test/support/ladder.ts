@@ -12,6 +12,7 @@ import {
 } from '../../src/naf/push-server.ts';
 import { createUdpTriggerSender } from '../../src/net/upa-udp.ts';
 import { openMemoryHandledLog } from '../../src/store/handled-log.ts';
+import type { Hss, Usim } from '../../src/ports.ts';
 import { demoConnectPolicy } from '../../src/ue/connect-policy.ts';
 import type { Push, PushHandler } from '../../src/ue/delivery.ts';
 import { listenForPushes, type UeListener, type UeListenerOptions } from '../../src/ue/listener.ts';
@@ -56,7 +57,7 @@ export async function openLadder(
 
 export async function openNaf(
   t: ExecutionContext,
-  { hss }: Sim,
+  { hss }: { readonly hss: Hss },
   options: Partial<PushServerOptions> = {},
 ): Promise<PushServer> {
   const naf = await listenPushServer({
@@ -73,7 +74,7 @@ export async function openNaf(
 
 export async function openUe(
   t: ExecutionContext,
-  { usim }: Sim,
+  { usim }: { readonly usim: Usim },
   handler: PushHandler,
   options: Partial<UeListenerOptions> = {},
 ): Promise<UeListener> {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { createMilenage } from '../../src/aka/milenage.ts';
+import { deriveKsIntNaf, ksOf, swapAutnStar } from '../../src/aka/kdf.ts';
 import { encodeSqn, type Sqn } from '../../src/aka/sqn.ts';
 import { buildVector, openAuts } from '../../src/aka/vector.ts';
 import { AkaError, StoreError, SyncFailure } from '../../src/errors.ts';
@@ -17,14 +18,17 @@ import type { UsimCredentials } from '../../src/store/subscribers.ts';
 import { createUsim } from '../../src/ue/usim.ts';
 import vectors from '../vectors/gba-keys.json' with { type: 'json' };
 
+const keys = {
+  k: fromHex('465b5ce8b199b49faa5f0a2ee238a6bc'),
+  opc: fromHex('cd63cb71954a9f4e48a5994e37a02baf'),
+};
 const credentials: UsimCredentials = {
   imsi: parseImsi('001010123456789'),
   impi: parseImpi(vectors.impi),
   algorithm: 'milenage',
-  k: fromHex('465b5ce8b199b49faa5f0a2ee238a6bc'),
-  opc: fromHex('cd63cb71954a9f4e48a5994e37a02baf'),
+  ...keys,
 };
-const milenage = createMilenage(credentials);
+const milenage = createMilenage(keys);
 const rand = fromHex(vectors.rand);
 const macFailure = { instanceOf: AkaError, code: 'ERR_AKA_MAC_FAILURE' };
 
@@ -112,7 +116,7 @@ test('a bad MAC is refused before SQN is looked at, and changes no SQN', async (
 });
 
 test('a challenge made with another K is refused', async (t) => {
-  const twin = createMilenage({ k: credentials.opc, opc: credentials.opc });
+  const twin = createMilenage({ k: keys.opc, opc: keys.opc });
   const sqn = encodeSqn({ seq: 1, ind: 16 });
   const { autn } = buildVector(twin, { rand, sqn, amf: fromHex('8000') });
   await t.throwsAsync(setUp().usim.authenticate(rand, autn), macFailure);
@@ -138,4 +142,26 @@ test('a damaged SQN state is refused, not started anew', async (t) => {
   await t.throwsAsync(usim.authenticate(rand, autnOf({ seq: 5, ind: 16 })), {
     code: 'ERR_STORE_CORRUPT',
   });
+});
+
+for (const { use, uaId, ksNaf } of vectors.keys) {
+  test(`in GBA_U the card takes AUTN* and gives the external key for ${use}`, async (t) => {
+    const { usim } = setUp();
+    const autn = autnOf({ seq: 1, ind: 16 });
+    const autnStar = swapAutnStar(autn, milenage.f2345(rand).ik);
+    await t.throwsAsync(usim.authenticate(rand, autn, 'GBA_U'), macFailure);
+    await t.throwsAsync(usim.authenticate(rand, autnStar, 'GBA_ME'), macFailure);
+    const source = await usim.authenticate(rand, autnStar, 'GBA_U');
+    const nafId = nafIdOf(parseFqdn(vectors.nafFqdn), parseUaSecurityProtocolId(uaId));
+    t.is(toHex(await source.derive(nafId)), ksNaf);
+    const { ck, ik } = milenage.f2345(rand);
+    const internal = deriveKsIntNaf({ ks: ksOf(ck, ik), rand, impi: usim.impi, nafId });
+    t.deepEqual(await source.deriveInternal?.(nafId), internal);
+    t.notDeepEqual(toHex(internal), ksNaf);
+  });
+}
+
+test('no internal key comes out of a GBA_ME run', async (t) => {
+  const source = await setUp().usim.authenticate(rand, autnOf({ seq: 1, ind: 16 }));
+  t.false('deriveInternal' in source);
 });
