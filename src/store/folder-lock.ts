@@ -1,7 +1,9 @@
 /** One process per state folder: a lock file that names the holder, taken over when the holder is gone. */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { reasonOf, StoreError } from '../errors.ts';
+import { StoreError } from '../errors.ts';
+import { isAlive, processName } from './holder.ts';
+import { codeOf, isSystemError, makeFolder, unusable } from './unusable.ts';
 
 /**
  * Takes the folder, making it with mode 0700 if need be; the returned function gives it back.
@@ -10,33 +12,34 @@ import { reasonOf, StoreError } from '../errors.ts';
 export function lockFolder(folder: string): () => void {
   const file = join(folder, 'lock');
   const mine = `${file}.${process.pid}`;
+  const me = processName();
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(mine, nameOf(process.pid), { mode: 0o600 });
-    take(file, mine, folder);
+    makeFolder(folder);
+    try {
+      writeFileSync(mine, `${me}\n`, { mode: 0o600 });
+      take(file, mine, folder);
+    } finally {
+      rmSync(mine, { force: true });
+    }
   } catch (error) {
-    if (error instanceof StoreError) throw error;
-    throw unavailable(`cannot use the state folder ${folder}: ${reasonOf(error)}`, error);
+    throw isSystemError(error) ? unusable(folder, error) : error;
   }
   return () => {
-    if (read(file) === nameOf(process.pid)) rmSync(file, { force: true });
+    if (read(file) === me) rmSync(file, { force: true });
   };
 }
 
 function take(file: string, mine: string, folder: string): void {
-  try {
-    while (!tryLink(mine, file)) {
-      const holder = read(file);
-      if (holder !== undefined && isAlive(holder)) {
-        const pid = holder.split(' ', 1)[0] ?? '';
-        throw unavailable(
-          `process ${pid} uses ${folder} already: end it, or choose another --state`,
-        );
-      }
-      if (holder !== undefined) remove(file, holder);
+  while (!tryLink(mine, file)) {
+    const holder = read(file);
+    if (holder !== undefined && isAlive(holder)) {
+      const pid = holder.split(' ', 1)[0] ?? '';
+      throw new StoreError(
+        'ERR_STORE_UNAVAILABLE',
+        `process ${pid} uses ${folder} already: end it, or choose another --state`,
+      );
     }
-  } finally {
-    rmSync(mine, { force: true });
+    if (holder !== undefined) remove(file, holder);
   }
 }
 
@@ -63,43 +66,14 @@ function remove(file: string, holder: string): void {
 }
 
 function read(file: string): string | undefined {
-  return unless('ENOENT', () => readFileSync(file, 'utf8'));
-}
-
-function isAlive(holder: string): boolean {
-  const pid = Number(holder.split(' ', 1)[0]);
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  return nameOf(pid) === holder;
-}
-
-/** The pid, and on Linux the start of that process: after a reboot another one may have the pid. */
-function nameOf(pid: number): string {
-  try {
-    const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const startedAt = status.slice(status.lastIndexOf(')')).split(' ')[STARTTIME] ?? '';
-    return `${pid} ${startedAt}\n`;
-  } catch {
-    return `${pid}\n`;
-  }
+  return unless('ENOENT', () => readFileSync(file, 'utf8').trimEnd());
 }
 
 function unless<T>(code: string, action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === code) return undefined;
+    if (codeOf(error) === code) return undefined;
     throw error;
   }
 }
-
-function unavailable(message: string, cause?: unknown): StoreError {
-  return new StoreError('ERR_STORE_UNAVAILABLE', message, { cause });
-}
-
-/** Field 22 of proc_pid_stat(5), counted from the closing bracket of field 2. */
-const STARTTIME = 20;

@@ -256,7 +256,13 @@ test('a file that is not there or not JSON is named', (t) => {
   const missing = join(root, 'missing.json');
   t.throws(() => readUsim(missing), { code: 'ERR_CONFIG_FILE', message: /missing\.json: ENOENT/ });
   t.throws(() => readUsim(root), { code: 'ERR_CONFIG_FILE', message: /EISDIR/ });
-  t.throws(() => readUsim(write('')), { code: 'ERR_CONFIG_FILE', message: /is not JSON/ });
+  for (const [text, message] of [
+    ['{]', /is not JSON: run jq empty \S+\.json to see where$/],
+    ['', /\.json is empty$/],
+    ['\ufeff{}', /\.json starts with a byte order mark: save it as UTF-8 without one$/],
+  ] as const) {
+    t.throws(() => readUsim(write(text)), { code: 'ERR_CONFIG_FILE', message });
+  }
 });
 
 /** What refuses the file, or undefined where the damage left a file that is still good. */
