@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import {
   createBsf,
   createHss,
-  createUdpTriggerSender,
+  createTriggerSender,
   listenPushServer,
   loadTlsPolicy,
   openMemoryStore,
@@ -51,7 +51,7 @@ export async function openBench({ binding, advertise }: BenchOptions = {}): Prom
     listen: () =>
       listenPushServer({
         bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
-        triggers: createUdpTriggerSender({ clock: systemClock }),
+        triggers: createTriggerSender({ clock: systemClock }),
         policy,
         nafFqdn: NAF,
         listen: { host: '127.0.0.1', port: 0 },

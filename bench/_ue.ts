@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'gba-push-bench-'));
 const { credentials } = readUsim(packageFile('certs-none/demo-usim.json'));
 const ue = await listenForPushes({
   usim: createUsim({ credentials, store: openMemoryStore() }),
-  listen: { host: '127.0.0.1', port: 0 },
+  listen: { transport: 'udp', host: '127.0.0.1', port: 0 },
   policy: loadTlsPolicy(),
   connectPolicy: demoConnectPolicy,
   versions: ['1.3', '1.2'],

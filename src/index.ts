@@ -27,10 +27,10 @@ export type { Endpoint, TriggerAddress } from './codec/address.ts';
 export { readSubscribers, readUsim } from './store/subscribers.ts';
 export type { SubscriberRecord, UsimCredentials } from './store/subscribers.ts';
 export { loadTlsPolicy } from './store/policy.ts';
-export { openLmdbStore } from './store/lmdb.ts';
+export { openFileStore } from './store/file-store.ts';
 export { openMemoryStore } from './store/memory.ts';
 export { openHandledLog, openMemoryHandledLog } from './store/handled-log.ts';
-export { createUdpTriggerSender } from './net/upa-udp.ts';
+export { createTriggerSender } from './net/upa-sender.ts';
 export { openKeyLog } from './net/keylog.ts';
 
 export * from './ids.ts';

@@ -40,7 +40,7 @@ export interface Hss {
 export interface Bsf {
   /** The BSF's own name when it is not the one that TS 23.003 16.2 gives for the IMPI. */
   readonly fqdn?: Fqdn;
-  /** GBA Push (Zpn). @throws BsfError, StoreError. */
+  /** GBA Push (Zpn). @throws BsfError, StoreError, AkaError ERR_AKA_MAC_FAILURE for an AUTS that is not the SIM's. */
   pushInfo(request: PushInfoRequest, signal?: AbortSignal): Promise<PushInfo>;
   /** Normal GBA (Zn): the key of a B-TID that a UE bootstrapped. @throws BsfError. */
   bootstrapInfo(request: BootstrapInfoRequest, signal?: AbortSignal): Promise<BootstrapInfo>;
@@ -55,6 +55,8 @@ export interface PushInfoRequest {
   readonly uiccOrMe?: GbaType;
   /** Epoch ms at which the NAF would like the key to end; the BSF may shorten it. */
   readonly requestedExpiresAt: number;
+  /** What the SIM said to an earlier vector: SQN is set by it first (TS 33.102 6.3.5, TS 29.309). */
+  readonly resync?: { readonly rand: Uint8Array; readonly auts: Uint8Array };
 }
 
 export interface PushInfo {
@@ -123,6 +125,16 @@ export interface AtomicChange<T> {
   readonly result: T;
 }
 
+/** An envelope on its way to a UE. */
+export interface Trigger {
+  readonly impi: Impi;
+  readonly envelope: Uint8Array;
+  /** UE_Trp; undefined when nobody knows it, which a carrier that goes by subscriber does not mind. */
+  readonly to: TriggerAddress | undefined;
+  /** Gets what the UE sends back over the same carrier: octets of a stranger, to be read by `decodeAuts`. */
+  readonly onAnswer?: (octets: Uint8Array) => void;
+}
+
 /** A carrier of Upa towards the UE. */
 export interface TriggerSender {
   /**
@@ -130,7 +142,7 @@ export interface TriggerSender {
    * Resolves then with how many times it was sent; it never throws for a silent or absent UE.
    * @throws GbaError ERR_UPA_ADDRESS when the address cannot be resolved.
    */
-  send(envelope: Uint8Array, to: TriggerAddress, signal: AbortSignal): Promise<number>;
+  send(trigger: Trigger, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -33,10 +33,12 @@ export function createBsf({ hss, clock, policy, fqdn, nafs }: BsfOptions): Bsf {
         throw denied(`Ua security protocol id ${request.uaId} has no method in a GPI`);
       }
       const lifetime = lifetimeOf(request.requestedExpiresAt, clock.now(), policy.maxSeconds);
-      const vector = await hss.vector(request.impi, 'push');
+      const { impi, resync } = request;
+      if (resync) await hss.resynchronise(impi, resync.rand, resync.auts);
+      const vector = await hss.vector(impi, 'push');
       return spend(vector, request, {
         ...lifetime,
-        bsfFqdn: fqdn ?? bsfFqdnFromImpi(request.impi),
+        bsfFqdn: fqdn ?? bsfFqdnFromImpi(impi),
       });
     },
 

@@ -16,7 +16,7 @@ export interface Endpoint {
 
 /** Where to reach a UE with a trigger: UE_Trp (TS 33.223 3.1). */
 export interface TriggerAddress extends Endpoint {
-  readonly transport: 'udp';
+  readonly transport: 'udp' | 'tcp';
 }
 
 /** @throws ConfigError ERR_CONFIG_ADDRESS unless it is `host:port`, an IPv6 address in brackets. */
@@ -32,14 +32,16 @@ export function formatEndpoint({ host, port }: Endpoint): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** @throws ConfigError ERR_CONFIG_ADDRESS unless it is `udp://host:port`, or the same without `udp://`. */
+/** @throws ConfigError ERR_CONFIG_ADDRESS unless it is `udp://host:port`, the same without `udp://`, or `tcp://host:port`. */
 export function parseTriggerAddress(text: string): TriggerAddress {
-  const [, scheme, rest = text] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? [];
-  if (scheme !== undefined && scheme !== 'udp') throw expected('udp://host:port', text);
-  return { transport: 'udp', ...parseEndpoint(rest) };
+  const [, transport = 'udp', rest = text] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? [];
+  if (transport !== 'udp' && transport !== 'tcp') {
+    throw expected('udp://host:port or tcp://host:port', text);
+  }
+  return { transport, ...parseEndpoint(rest) };
 }
 
-/** `udp://host:port`. */
+/** `udp://host:port` or `tcp://host:port`. */
 export function formatTriggerAddress(address: TriggerAddress): string {
   return `${address.transport}://${formatEndpoint(address)}`;
 }

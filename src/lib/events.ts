@@ -20,6 +20,10 @@ export interface EventTable {
   'gba:trigger:refused': { from: string; code: string; reason: string };
   /** UE: the SIM answered and the GPI holds; the key is derived. */
   'gba:trigger:accepted': { bTid: string; nafFqdn: string; usimMs: number; totalMs: number };
+  /** UE: the SIM found SQN out of step, and its AUTS went back to where the trigger came from. */
+  'gba:auts:sent': { to: string };
+  /** UE: it did not; `code` says why. NAF: an AUTS came that changes nothing. */
+  'gba:auts:refused': { impi: string; code: string; reason: string };
   /** Either end: an association changed its state. */
   'gba:sa:announced': { bTid: string; impi: string };
   'gba:sa:established': { bTid: string; impi: string };
@@ -56,6 +60,8 @@ const names: Record<EventName, true> = {
   'gba:trigger:received': true,
   'gba:trigger:refused': true,
   'gba:trigger:accepted': true,
+  'gba:auts:sent': true,
+  'gba:auts:refused': true,
   'gba:sa:announced': true,
   'gba:sa:established': true,
   'gba:sa:parked': true,

@@ -16,7 +16,7 @@ import { wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsBinding } from '../lib/suites.ts';
-import type { Bsf, GbaType } from '../ports.ts';
+import type { Bsf, GbaType, PushInfoRequest } from '../ports.ts';
 import { announce, type Announced } from '../sa/association.ts';
 import type { SaRegistry } from '../sa/registry.ts';
 
@@ -41,15 +41,26 @@ export interface Announcement {
   /** The sealed GBA-PUSH-INFO, and the Upa envelope around it. */
   readonly gpi: Uint8Array;
   readonly envelope: Uint8Array;
+  /** Of the envelope, and the challenge in it: what an AUTS that answers it must name. */
+  readonly sessionId: number;
+  /** 16 octets. */
+  readonly rand: Uint8Array;
   /** How long the BSF took. */
   readonly bsfMs: number;
 }
 
-/** Steps 1 and 2 of the ladder. @throws BsfError, StoreError, SaError ERR_SA_EXPIRED. */
+/** What the SIM said to the challenge of an earlier announcement. */
+export type Resync = NonNullable<PushInfoRequest['resync']>;
+
+/**
+ * Steps 1 and 2 of the ladder. @throws BsfError, StoreError, SaError ERR_SA_EXPIRED, and AkaError
+ * ERR_AKA_MAC_FAILURE when `resync` is not from the SIM.
+ */
 export async function announceTo(
   impi: Impi,
   options: AnnouncerOptions,
   signal?: AbortSignal,
+  resync?: Resync,
 ): Promise<Announcement> {
   const { bsf, registry, clock, nafFqdn, binding } = options;
   const askedAt = clock.monotonic();
@@ -61,6 +72,7 @@ export async function announceTo(
       uaId: uaIdOf(binding),
       pTid,
       ...(options.uiccOrMe && { uiccOrMe: options.uiccOrMe }),
+      ...(resync && { resync }),
       requestedExpiresAt: clock.now() + options.lifetimeSeconds * 1_000,
     },
     signal,
@@ -68,12 +80,13 @@ export async function announceTo(
   if (signal?.aborted === true) wipe(ksNaf, ...(ksIntNaf ? [ksIntNaf] : []));
   signal?.throwIfAborted();
   const bsfMs = clock.monotonic() - askedAt;
-  const bTid = bTidOf(decodeGpi(gpi).rand, bsf.fqdn ?? bsfFqdnFromImpi(impi));
+  const { rand } = decodeGpi(gpi);
+  const bTid = bTidOf(rand, bsf.fqdn ?? bsfFqdnFromImpi(impi));
   publish('gba:bsf:answered', { impi, bTid, ms: bsfMs });
 
   const sessionId = randomInt(1, 65_536);
   const envelope = sealEnvelope({ sessionId, connect: options.connect(), gpi }, ksNaf);
   const terms = { bTid, pTid, impi, nafFqdn, binding, expiresAt };
   const sa = registry.add(announce(terms, ksNaf, ksIntNaf));
-  return { sa, gpi, envelope, bsfMs };
+  return { sa, gpi, envelope, sessionId, rand, bsfMs };
 }

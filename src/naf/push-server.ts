@@ -17,7 +17,7 @@ import type { SecuredSocket } from '../net/secured-socket.ts';
 import type { Bsf, GbaType, TriggerSender } from '../ports.ts';
 import type { Closed } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
-import { announceTo, type Announcement, type AnnouncerOptions } from './announcer.ts';
+import { announceTo, type Announcement, type AnnouncerOptions, type Resync } from './announcer.ts';
 import { Device } from './device.ts';
 import { Layer } from './layer.ts';
 import { NO_STAGES, type Receipt } from './entry.ts';
@@ -180,11 +180,15 @@ export class PushServer {
    * Makes an association without sending its trigger. At most 8 of one UE wait for it at a time: the
    * oldest makes room. @throws BsfError, StoreError, ChannelError ERR_CHANNEL_CLOSED after `close`.
    */
-  async announce(impi: Impi, signal?: AbortSignal): Promise<Announcement> {
+  announce(impi: Impi, signal?: AbortSignal): Promise<Announcement> {
+    return this.#announce(impi, signal);
+  }
+
+  async #announce(impi: Impi, signal?: AbortSignal, resync?: Resync): Promise<Announcement> {
     const ended = this.#end.signal;
     ended.throwIfAborted();
     const either = signal === undefined ? ended : AbortSignal.any([ended, signal]);
-    const announcement = await announceTo(impi, this.#announcer, either);
+    const announcement = await announceTo(impi, this.#announcer, either, resync);
     const waiting = this.#registry.of(impi).filter((sa) => sa.state === 'announced');
     for (const { bTid } of waiting.slice(0, -MAX_ANNOUNCED))
       this.#registry.close(bTid, 'superseded');
@@ -289,7 +293,9 @@ export class PushServer {
         triggers: this.#options.triggers,
         triggerAddress,
         announce:
-          this.#options.bootstrap === false ? undefined : (signal) => this.announce(impi, signal),
+          this.#options.bootstrap === false
+            ? undefined
+            : (signal, resync) => this.#announce(impi, signal, resync),
         canReconnect: () => this.#registry.of(impi).some((sa) => sa.state !== 'announced'),
         patience: { ...DEFAULT_PATIENCE, ...this.#options.patience },
         queueLimit: this.#options.queueLimit ?? 100_000,

@@ -1,10 +1,8 @@
 /** Looks for a layer to a UE that has none: waits for it to come back, else sends it one GPI after another. */
-import type { TriggerAddress } from '../codec/address.ts';
 import { ChannelError, GbaError } from '../errors.ts';
-import type { Impi } from '../ids.ts';
-import { sleep, type Clock } from '../lib/clock.ts';
-import type { TriggerSender } from '../ports.ts';
-import type { Announcement } from './announcer.ts';
+import { sleep } from '../lib/clock.ts';
+import type { Announcement, Resync } from './announcer.ts';
+import { orPause, sendTrigger, type TriggerOptions } from './trigger.ts';
 
 /** How long the NAF waits before it takes the next dearer way, ms. */
 export interface Patience {
@@ -16,23 +14,18 @@ export interface Patience {
   readonly giveUpMs: number;
 }
 
-export interface SearchOptions {
-  readonly impi: Impi;
-  readonly clock: Clock;
+export interface SearchOptions extends Omit<TriggerOptions, 'resynchronise'> {
   readonly patience: Patience;
   /** True when the UE holds a valid key under which it can connect again by itself. */
   readonly canReconnect: () => boolean;
-  /** Makes a new association; undefined: only wait for the UE. */
-  readonly announce: ((signal: AbortSignal) => Promise<Announcement>) | undefined;
-  readonly triggers: TriggerSender;
-  /** UE_Trp as it is known now; undefined: wait for the UE to dial. */
-  readonly triggerAddress: () => TriggerAddress | undefined;
+  /** Makes a new association, by an AUTS of the UE if need be; undefined: only wait for the UE. */
+  readonly announce: ((signal: AbortSignal, resync?: Resync) => Promise<Announcement>) | undefined;
   /** A GPI leaves for the first time. */
   readonly onTrigger: (announcement: Announcement) => void;
 }
 
-/** Between two attempts that failed at once. */
-const PAUSE_MS = 1_000;
+/** AUTS of a UE that the BSF is troubled with, in one search. */
+const MAX_ANSWERS = 2;
 
 /**
  * reconnect < bootstrap. It never resolves: `signal` ends it when a layer opens.
@@ -47,57 +40,23 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
     await sleep(clock, Math.min(patience.reconnectMs, patience.giveUpMs), signal);
   }
   if (announce === undefined) await sleep(clock, patience.giveUpMs, signal);
+  let answers = MAX_ANSWERS;
+  let next: Announcement | undefined;
   for (;;) {
     const leftMs = giveUpAt - clock.monotonic();
     if (leftMs <= 0 || announce === undefined) throw silent(options, wasHere);
     await orPause(clock, leftMs, signal, async () => {
-      const announcement = await announce(signal);
+      const announcement = next ?? (await announce(signal));
+      next = undefined;
       options.onTrigger(announcement);
-      await trigger(announcement.envelope, Math.min(patience.triggerMs, leftMs), options, signal);
+      const resynchronise = (resync: Resync): Promise<Announcement> => {
+        answers -= 1;
+        if (answers < 0) throw new GbaError('ERR_UPA_BUSY', `${MAX_ANSWERS} AUTS are enough`);
+        return announce(signal, resync);
+      };
+      const triggerMs = Math.min(patience.triggerMs, leftMs);
+      next = await sendTrigger(announcement, triggerMs, { ...options, resynchronise }, signal);
     });
-  }
-}
-
-/**
- * Sends one envelope again and again for `ms`. Where its address cannot be resolved meanwhile, it is
- * tried again: another vector would not help.
- */
-async function trigger(
-  envelope: Uint8Array,
-  ms: number,
-  { clock, triggers, triggerAddress }: SearchOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const endsAt = clock.monotonic() + ms;
-  for (let leftMs = ms; leftMs > 0; leftMs = endsAt - clock.monotonic()) {
-    const sending = new AbortController();
-    const failed = new AbortController();
-    const to = triggerAddress();
-    const sent = to && triggers.send(envelope, to, sending.signal);
-    sent?.catch((error: unknown) => {
-      failed.abort(error);
-    });
-    const either = AbortSignal.any([signal, failed.signal]);
-    try {
-      await orPause(clock, leftMs, signal, () => sleep(clock, endsAt - clock.monotonic(), either));
-    } finally {
-      sending.abort();
-    }
-  }
-}
-
-/** Runs `attempt`; after a failure that may pass, pauses instead. */
-async function orPause(
-  clock: Clock,
-  mostMs: number,
-  signal: AbortSignal,
-  attempt: () => Promise<void>,
-): Promise<void> {
-  try {
-    await attempt();
-  } catch (error) {
-    if (signal.aborted || !(error instanceof GbaError && error.retryable)) throw error;
-    await sleep(clock, Math.min(PAUSE_MS, mostMs), signal);
   }
 }
 

@@ -76,6 +76,22 @@ export async function resolveConnect(
   );
 }
 
+/** True when some NAF may be at that address, by whatever port; a policy that only says `dns` does not know. */
+export async function isNafHost(
+  policy: ConnectPolicy,
+  address: string,
+  lookup: Lookup,
+): Promise<boolean> {
+  for (const rule of [...policy.values()].flat()) {
+    if (rule.kind === 'network' && rule.network.contains(address)) return true;
+    if (rule.kind === 'name' && rule.name !== 'own') {
+      const addresses = await addressesOf(rule.name, lookup).catch((): string[] => []);
+      if (addresses.includes(address)) return true;
+    }
+  }
+  return false;
+}
+
 async function addressesOf(host: string, lookup: Lookup): Promise<readonly string[]> {
   const literal = ipOctets(host);
   if (literal !== undefined) return [ipText(literal)];

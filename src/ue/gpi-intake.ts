@@ -2,7 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { decodeEnvelope, verifyEnvelope, type DecodedEnvelope } from '../codec/envelope.ts';
 import { decodeGpi, GPI_NAF_ID, openGpi, type DecodedGpi, type GbaPushInfo } from '../codec/gpi.ts';
-import { AkaError, GbaError } from '../errors.ts';
+import { AkaError, GbaError, SyncFailure } from '../errors.ts';
 import {
   bindingOf,
   bTidOf,
@@ -21,6 +21,8 @@ import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { sourceOf, systemLookup, type Lookup } from '../net/network.ts';
 import type { GbaType, NafKeySource, Usim } from '../ports.ts';
 import { announce, type Announced } from '../sa/association.ts';
+import type { ReplyToTrigger } from '../net/upa.ts';
+import type { AutsAnswers } from './auts-answers.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import { HELD_MS, heldVectors } from './held-vectors.ts';
 
@@ -34,6 +36,8 @@ export interface GpiIntakeOptions {
   readonly pskIdentity?: 'b-tid' | 'p-tid';
   /** `internal`: in GBA_U this UE proves itself by Ks_int_NAF, as a UICC that speaks TLS. Default `external`. */
   readonly pskKey?: 'external' | 'internal';
+  /** What a trigger with an SQN out of step gets; nothing when absent. */
+  readonly auts?: AutsAnswers;
   /** Triggers per source: an IPv4 address or an IPv6 /64. By default 16 at once, then 2 per second. */
   readonly rate?: RateLimitOptions;
   /** By default the operating system's. */
@@ -54,10 +58,14 @@ export interface AcceptedTrigger {
 
 export interface GpiIntake {
   /**
-   * Judges one datagram. Every refusal is the event `gba:trigger:refused` and `undefined`, whoever is
-   * to blame; it never rejects for a GbaError.
+   * Judges one envelope. Every refusal is the event `gba:trigger:refused` and `undefined`, whoever is
+   * to blame; it never rejects for a GbaError. Only AUTS ever goes out by `reply`.
    */
-  accept(datagram: Uint8Array, from: Endpoint): Promise<AcceptedTrigger | undefined>;
+  accept(
+    envelope: Uint8Array,
+    from: Endpoint,
+    reply?: ReplyToTrigger,
+  ): Promise<AcceptedTrigger | undefined>;
   /** Wipes what it holds. */
   close(): void;
 }
@@ -69,6 +77,7 @@ export function createGpiIntake({
   acceptBinding,
   pskIdentity = 'b-tid',
   pskKey = 'external',
+  auts,
   rate = { burst: 16, perSecond: 2, sources: 1_024 },
   lookup = systemLookup,
 }: GpiIntakeOptions): GpiIntake {
@@ -145,17 +154,29 @@ export function createGpiIntake({
   };
 
   return {
-    async accept(datagram, from) {
+    async accept(octets, from, reply = ignore) {
       const startedAt = clock.monotonic();
-      const digest = toHex(sha256(datagram));
+      const digest = toHex(sha256(octets));
       try {
-        const envelope = decodeEnvelope(datagram);
+        const envelope = decodeEnvelope(octets);
         const gpi = decodeGpi(envelope.gpi);
         requireSupported(gpi, usim.uiccType);
-        if (seen.has(digest)) throw duplicate();
+        if (seen.has(digest)) {
+          const answered = auts?.has(digest) === true && limit.take(sourceOf(from.host));
+          if (answered) auts.repeat({ digest, from, reply });
+          throw duplicate();
+        }
         if (!limit.take(sourceOf(from.host))) throw busy('too many triggers from this source');
         seen.add(digest);
-        const { trigger, usimMs } = await oneAtATime(() => judge(envelope, gpi));
+        const { trigger, usimMs } = await oneAtATime(() => judge(envelope, gpi)).catch(
+          async (error: unknown) => {
+            if (error instanceof SyncFailure) {
+              const { sessionId } = envelope;
+              await auts?.give(error.auts, { digest, sessionId, rand: gpi.rand, from, reply });
+            }
+            throw error;
+          },
+        );
         const { bTid, nafFqdn } = trigger.sa;
         const totalMs = clock.monotonic() - startedAt;
         publish('gba:trigger:accepted', { bTid, nafFqdn, usimMs, totalMs });
@@ -217,3 +238,4 @@ function busy(rule: string): GbaError {
 }
 
 const MAX_WAITING = 16;
+const ignore = (): void => undefined;

@@ -14,10 +14,12 @@ import {
   type TriggerAddress,
 } from '../codec/address.ts';
 import { systemLookup } from '../net/network.ts';
-import { listenUdpTriggers, type UdpTriggerListener } from '../net/upa-udp.ts';
-import type { HandledLog, Usim } from '../ports.ts';
+import { listenTriggers } from '../net/upa-listener.ts';
+import type { ReplyToTrigger, TriggerListener } from '../net/upa.ts';
+import type { AtomicStore, HandledLog, Usim } from '../ports.ts';
 import type { Closed, LiveSa } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
+import { createAutsAnswers } from './auts-answers.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import { Delivery, type PushHandler } from './delivery.ts';
 import {
@@ -32,8 +34,8 @@ import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
 
 export interface UeListenerOptions {
   readonly usim: Usim;
-  /** Where triggers come in; port 0 lets the system choose. */
-  readonly listen: Endpoint;
+  /** Where triggers come in, one way or several; port 0 lets the system choose. */
+  readonly listen: TriggerAddress | readonly TriggerAddress[];
   readonly policy: TlsPolicy;
   readonly connectPolicy: ConnectPolicy;
   /** TLS versions that a NAF may bind a key to. Default 1.3 alone. */
@@ -43,7 +45,9 @@ export interface UeListenerOptions {
   readonly handledLog: HandledLog;
   /** At least once instead of at most once: a push that a crash cut off is handled again. */
   readonly redeliver?: boolean;
-  /** What the NAF is told of where triggers reach this UE; default where it listens, unless that is any address. */
+  /** Where it is kept which AUTS this UE gave, so that it never gives two for one RAND; absent: it gives none. */
+  readonly autsStore?: AtomicStore;
+  /** What the NAF is told of where triggers reach this UE; default where it listens first, unless that is any address. */
   readonly advertise?: TriggerAddress;
   /** See `GpiIntakeOptions` for these three and their defaults. */
   readonly pskIdentity?: GpiIntakeOptions['pskIdentity'];
@@ -78,7 +82,7 @@ export class UeListener {
   /** All that are not over, also those of associations that are. */
   readonly #unended = new Set<Session>();
   readonly #turns = new Map<Fqdn, Turns>();
-  #upa: UdpTriggerListener | undefined;
+  #upa: readonly TriggerListener[] = [];
   #closed = false;
   #drained: Promise<void> | undefined;
   #gone: Promise<void> | undefined;
@@ -99,6 +103,14 @@ export class UeListener {
       policy: connectPolicy,
       acceptBinding: ({ version }) => versions.includes(version),
       ...(options.triggerRate && { rate: options.triggerRate }),
+      ...(options.autsStore && {
+        auts: createAutsAnswers({
+          store: options.autsStore,
+          impi: usim.impi,
+          clock,
+          policy: connectPolicy,
+        }),
+      }),
       ...(options.pskIdentity && { pskIdentity: options.pskIdentity }),
       ...(options.pskKey && { pskKey: options.pskKey }),
     });
@@ -111,18 +123,24 @@ export class UeListener {
         redeliver: options.redeliver ?? false,
       }),
     });
-    this.listening = listenUdpTriggers({
-      at: options.listen,
-      onDatagram: (octets, from) => void this.#trigger(octets, from),
-    }).then((upa) => {
-      this.#upa = upa;
-    });
+    this.listening = this.#listen([options.listen].flat());
   }
 
-  /** Where triggers come in. @throws Error before `listening` has resolved. */
+  /** Where triggers come in; the first of several ways. @throws Error before `listening` has resolved. */
   get address(): TriggerAddress {
-    if (this.#upa === undefined) throw new Error('await listening first');
-    return { transport: 'udp', ...this.#upa.address };
+    const [first] = this.#upa;
+    if (first === undefined) throw new Error('await listening first');
+    return first.address;
+  }
+
+  /** All ways by which triggers come in. */
+  get addresses(): readonly TriggerAddress[] {
+    return this.#upa.map(({ address }) => address);
+  }
+
+  /** Takes an envelope that came another way, e.g. by SMS; `from` names its source in events and limits. */
+  receive(envelope: Uint8Array, from: string): Promise<void> {
+    return this.#trigger(envelope, { host: from, port: 0 });
   }
 
   /** Takes no more triggers and pushes, answers those at work, and closes. */
@@ -143,14 +161,14 @@ export class UeListener {
 
   async #drain(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#upa?.close(), this.#delivery.stop()]);
+    await Promise.all([...this.#upa.map((upa) => upa.close()), this.#delivery.stop()]);
     await Promise.all([...this.#unended].map((session) => session.drain()));
     await this.close();
   }
 
   async #close(): Promise<void> {
     this.#closed = true;
-    await this.#upa?.close();
+    await Promise.all(this.#upa.map((upa) => upa.close()));
     this.#intake.close();
     const sessions = [...this.#unended];
     for (const session of sessions) session.close();
@@ -159,8 +177,25 @@ export class UeListener {
     this.#options.handledLog.close();
   }
 
-  async #trigger(octets: Uint8Array, from: Endpoint): Promise<void> {
-    const accepted = await this.#intake.accept(octets, from);
+  async #listen(addresses: readonly TriggerAddress[]): Promise<void> {
+    const opened = await Promise.allSettled(
+      addresses.map((at) =>
+        listenTriggers({
+          at,
+          clock: this.#clock,
+          onTrigger: (octets, from, reply) => void this.#trigger(octets, from, reply),
+        }),
+      ),
+    );
+    this.#upa = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const failed = opened.find((one) => one.status === 'rejected');
+    if (failed === undefined) return;
+    await this.close();
+    throw failed.reason;
+  }
+
+  async #trigger(octets: Uint8Array, from: Endpoint, reply?: ReplyToTrigger): Promise<void> {
+    const accepted = await this.#intake.accept(octets, from, reply);
     if (accepted === undefined) return;
     const { sa } = accepted;
     try {

@@ -19,12 +19,13 @@ test('an endpoint is a host and a port', (t) => {
   t.deepEqual(parseEndpoint('NAF.example:65535'), { host: 'naf.example', port: 65_535 });
 });
 
-test('a trigger address may say udp and nothing else', (t) => {
+test('a trigger address may say udp or tcp and nothing else', (t) => {
   const expected = { transport: 'udp', host: '127.0.0.1', port: 2948 } as const;
   t.deepEqual(parseTriggerAddress('udp://127.0.0.1:2948'), expected);
   t.deepEqual(parseTriggerAddress('127.0.0.1:2948'), expected);
   t.is(formatTriggerAddress({ transport: 'udp', host: '::1', port: 1 }), 'udp://[::1]:1');
-  t.throws(() => parseTriggerAddress('tcp://127.0.0.1:2948'), { code: 'ERR_CONFIG_ADDRESS' });
+  t.is(parseTriggerAddress('tcp://127.0.0.1:2948').transport, 'tcp');
+  t.throws(() => parseTriggerAddress('exec://127.0.0.1:2948'), { code: 'ERR_CONFIG_ADDRESS' });
 });
 
 for (const text of [

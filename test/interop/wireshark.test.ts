@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import {
   createBsf,
   createHss,
-  createUdpTriggerSender,
+  createTriggerSender,
   createUsim,
   demoConnectPolicy,
   listenForPushes,
@@ -44,7 +44,7 @@ for (const binding of bindings) {
     const { credentials } = readUsim(packageFile('certs-none/demo-usim.json'));
     const ue = await listenForPushes({
       usim: createUsim({ credentials, store: openMemoryStore() }),
-      listen: { host: '127.0.0.1', port: 0 },
+      listen: { transport: 'udp', host: '127.0.0.1', port: 0 },
       policy,
       connectPolicy: demoConnectPolicy,
       versions: ['1.3', '1.2'],
@@ -55,7 +55,7 @@ for (const binding of bindings) {
     const hss = createHss({ subscribers, store: openMemoryStore() });
     const naf = await listenPushServer({
       bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
-      triggers: createUdpTriggerSender({ clock: systemClock }),
+      triggers: createTriggerSender({ clock: systemClock }),
       policy,
       binding,
       nafFqdn: parseFqdn('naf.mnc001.mcc001.pub.3gppnetwork.org'),

@@ -29,12 +29,15 @@ function makeDevice(options: Partial<DeviceOptions> = {}) {
         sa,
         gpi: new Uint8Array(1),
         envelope: new Uint8Array(1),
+        sessionId: 1,
+        rand: new Uint8Array(16),
         bsfMs: 0,
       };
       return Promise.resolve(announcement);
     },
     triggers: {
-      send(_envelope, _to, signal) {
+      send({ to }, signal) {
+        if (to === undefined) return Promise.resolve(0);
         deeds.push('trigger');
         return new Promise((resolve) => {
           signal.addEventListener('abort', () => {

@@ -277,7 +277,6 @@ test.serial('a NAF that is closed while it asks the BSF keeps no key', async (t)
     ...createSim(impi),
     hss: {
       ...hss,
-      vectors: hss.vectors,
       async vector(who, use) {
         asked.open();
         await answer.passed;

@@ -10,7 +10,7 @@ import {
   type PushServer,
   type PushServerOptions,
 } from '../../src/naf/push-server.ts';
-import { createUdpTriggerSender } from '../../src/net/upa-udp.ts';
+import { createTriggerSender } from '../../src/net/upa-sender.ts';
 import { openMemoryHandledLog } from '../../src/store/handled-log.ts';
 import type { Hss, Usim } from '../../src/ports.ts';
 import { demoConnectPolicy } from '../../src/ue/connect-policy.ts';
@@ -62,7 +62,7 @@ export async function openNaf(
 ): Promise<PushServer> {
   const naf = await listenPushServer({
     bsf: createBsf({ hss, clock: options.clock ?? systemClock, policy: policy.keyLifetime }),
-    triggers: createUdpTriggerSender({ clock: systemClock, schedule: () => 200 }),
+    triggers: createTriggerSender({ clock: systemClock, schedule: () => 200 }),
     policy,
     nafFqdn,
     listen: { host: '127.0.0.1', port: 0 },
@@ -80,7 +80,7 @@ export async function openUe(
 ): Promise<UeListener> {
   const ue = await listenForPushes({
     usim,
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { transport: 'udp', host: '127.0.0.1', port: 0 },
     policy,
     connectPolicy: demoConnectPolicy,
     handler,

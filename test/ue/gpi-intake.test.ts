@@ -10,7 +10,8 @@ import { nafIdOf, parseUaSecurityProtocolId, pTidOf, uaIdOf } from '../../src/id
 import { concat, toHex } from '../../src/lib/bytes.ts';
 import { subscribe, type EventTable } from '../../src/lib/events.ts';
 import type { Endpoint } from '../../src/codec/address.ts';
-import { listenUdpTriggers } from '../../src/net/upa-udp.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { listenTriggers } from '../../src/net/upa-listener.ts';
 import type { PushInfoRequest, Usim } from '../../src/ports.ts';
 import { demoConnectPolicy, defaultConnectPolicy } from '../../src/ue/connect-policy.ts';
 import { createGpiIntake, type GpiIntake, type GpiIntakeOptions } from '../../src/ue/gpi-intake.ts';
@@ -190,10 +191,11 @@ test('the UE sends nothing back, whatever it receives', async (t) => {
   const { datagram } = await trigger();
   const judged: Promise<unknown>[] = [];
   let allIn = (): void => undefined;
-  const listener = await listenUdpTriggers({
-    at: { host: '127.0.0.1', port: 0 },
-    onDatagram(octets, from) {
-      judged.push(intake.accept(octets, from));
+  const listener = await listenTriggers({
+    at: { transport: 'udp', host: '127.0.0.1', port: 0 },
+    clock: systemClock,
+    onTrigger(octets, from, reply) {
+      judged.push(intake.accept(octets, from, reply));
       if (judged.length === 5) allIn();
     },
   });

@@ -160,7 +160,9 @@ test.serial(
     const sim = createSim(impi);
     const sent: string[] = [];
     t.teardown(subscribe('gba:trigger:sent', ({ to }) => sent.push(to)));
-    const ue = await openUe(t, sim, () => undefined, { listen: { host: '0.0.0.0', port: 0 } });
+    const ue = await openUe(t, sim, () => undefined, {
+      listen: { transport: 'udp', host: '0.0.0.0', port: 0 },
+    });
     const { port } = ue.address;
     const naf = await openNaf(t, sim, {
       triggerAddress: () => ({ transport: 'udp', host: '127.0.0.1', port }),
@@ -168,7 +170,9 @@ test.serial(
     });
     t.like(await naf.push(impi, Buffer.from('one')), { via: 'bootstrap' });
     await ue.close();
-    const again = await openUe(t, sim, () => undefined, { listen: { host: '127.0.0.1', port } });
+    const again = await openUe(t, sim, () => undefined, {
+      listen: { transport: 'udp', host: '127.0.0.1', port },
+    });
     t.like(await naf.push(impi, Buffer.from('two')), { via: 'bootstrap' });
     t.true(
       sent.every((to) => to === `udp://127.0.0.1:${port}`),
@@ -329,7 +333,7 @@ test.serial('drain answers the push at work and leaves the others to the next li
   await drained;
   const seen: string[] = [];
   await openUe(t, sim, ({ payload }) => void seen.push(Buffer.from(payload).toString()), {
-    listen: { host: ue.address.host, port: ue.address.port },
+    listen: ue.address,
   });
   t.like(await second, { state: 'acked', via: 'bootstrap' });
   t.deepEqual(seen, ['two']);
