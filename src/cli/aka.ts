@@ -66,21 +66,24 @@ export function addAkaCommand(program: Command, io: CommandIo): void {
     .requiredOption('--rand <hex>', 'challenge, 16 octets')
     .requiredOption('--sqn <hex>', 'sequence number, 6 octets; also SQN_MS in AUTS')
     .requiredOption('--amf <hex>', 'authentication management field, 2 octets')
-    .option('--impi <impi>', 'with --naf-fqdn and --ua-id: derive NAF keys')
-    .option('--naf-fqdn <fqdn>', 'name of the NAF')
-    .option('--ua-id <hex>', 'Ua security protocol id, 5 octets; 0100000007 is TLS 1.3')
+    .option('--impi <impi>', 'for the NAF keys: the subscriber')
+    .option('--naf-fqdn <fqdn>', 'for the NAF keys: the name of the NAF')
+    .option(
+      '--ua-id <hex>',
+      'for the NAF keys: Ua security protocol id, 5 octets; 0100000007 is TLS 1.3',
+    )
     .option('--bsf <fqdn>', 'name of the BSF in the B-TID (default: from the IMPI, TS 23.003 16.2)')
     .option('--json', 'print one JSON object')
     .addHelpText('after', HELP);
   command.action((options: AkaOptions) => {
     warnOfArgv(options, io);
-    const values = compute(options, io);
+    const values = compute(options);
     if (options.json) writeJson(io.stdout, values);
     else for (const [name, value] of Object.entries(values)) io.stdout.write(row(name, value));
   });
 }
 
-function compute(options: AkaOptions, io: CommandIo): Record<string, string> {
+function compute(options: AkaOptions): Record<string, string> {
   const algorithm = algorithmOf(options);
   const rand = octets('--rand', options.rand, 16);
   const sqn = octets('--sqn', options.sqn, 6);
@@ -96,7 +99,7 @@ function compute(options: AkaOptions, io: CommandIo): Record<string, string> {
       ...{ res, ck, ik, ak, macA, macS, akStar },
       ...(hasTokens && { auts: buildAuts(algorithm, rand, sqn) }),
     }),
-    ...nafKeys(options, { ck, ik, rand }, io),
+    ...nafKeys(options, { ck, ik, rand }),
   };
 }
 
@@ -123,16 +126,19 @@ function algorithmOf(options: AkaOptions): AkaAlgorithm {
   return createTuak({ k, topc, iterations, sizes: { mac, res, ck, ik } as TuakSizes });
 }
 
-/** Nothing unless IMPI, NAF name and Ua id are all given, and CK and IK are those of GBA: 128 bits. */
+/** Nothing when nothing of IMPI, NAF name and Ua id is given; CK and IK must be those of GBA: 128 bits. */
 function nafKeys(
   { impi, nafFqdn, uaId, bsf }: AkaOptions,
   { ck, ik, rand }: { ck: Uint8Array; ik: Uint8Array; rand: Uint8Array },
-  io: CommandIo,
 ): Record<string, string> {
   if (impi === undefined || nafFqdn === undefined || uaId === undefined) {
-    const asked = [impi, nafFqdn, uaId, bsf].some((value) => value !== undefined);
-    if (asked) io.stderr.write('naf-push: NAF keys need --impi, --naf-fqdn and --ua-id together\n');
-    return {};
+    const missing = [
+      ...(impi === undefined ? ['--impi'] : []),
+      ...(nafFqdn === undefined ? ['--naf-fqdn'] : []),
+      ...(uaId === undefined ? ['--ua-id'] : []),
+    ];
+    if (missing.length === 3 && bsf === undefined) return {};
+    throw new CommandFailure(EXIT.usage, `NAF keys also need ${missing.join(' and ')}`);
   }
   if (ck.length + ik.length !== 32) {
     throw new CommandFailure(EXIT.usage, 'NAF keys need CK and IK of 128 bits');
@@ -218,6 +224,7 @@ const MILENAGE_ONLY = ['opc', 'op'] as const;
 const TUAK_ONLY = ['topc', 'top', 'macBits', 'resBits', 'ckBits', 'ikBits', 'iterations'] as const;
 
 const HELP = `
+NAF keys (ks, btid, nafId, ksNaf, ksExtNaf, ksIntNaf) with --impi, --naf-fqdn and --ua-id together.
 autn and auts only when the MAC has 64 bits (TUAK may have more).
 macS is f1* with the AMF given; auts is always made with AMF 0000 (TS 33.102 6.3.3).
 ksExtNaf and ksIntNaf are those of GBA_U (TS 33.220 Annex B).`;

@@ -1,15 +1,19 @@
 /** Draws one push as the ladder of the README, from what both processes told, with measured times. */
 import type { RoleEvent } from './demo-role.ts';
 
+/** What the ladder needs of the receipt that `naf-push send --json` prints. */
+export interface PushReceipt {
+  readonly id: string;
+  readonly state: string;
+  readonly detail?: string;
+  readonly via?: string;
+  readonly attempts: number;
+  readonly ms: { readonly total: number; readonly push: number };
+}
+
 export interface Facts {
-  readonly receipt: {
-    readonly id: string;
-    readonly state: string;
-    readonly reason?: string;
-    readonly detail?: string;
-    readonly via?: string;
-    readonly ms: { readonly total: number; readonly bsf: number; readonly push: number };
-  };
+  /** Undefined when there is none: the push had no outcome. */
+  readonly receipt: PushReceipt | undefined;
   readonly naf: readonly RoleEvent[];
   readonly ue: readonly RoleEvent[];
 }
@@ -18,9 +22,9 @@ export interface Facts {
 const WIDTH = 62;
 const TO_BSF = 24;
 
-/** The lines of one push: only the steps that were taken, each with its time. */
+/** The lines of one push: only the steps that were taken, each with its time; none when none was. */
 export function ladder({ receipt, naf, ue }: Facts): string[] {
-  const { ms } = receipt;
+  const told = find(naf, 'gba:bsf:answered');
   const sent = find(naf, 'gba:trigger:sent');
   const received = find(ue, 'gba:trigger:received');
   const accepted = find(ue, 'gba:trigger:accepted');
@@ -28,10 +32,11 @@ export function ladder({ receipt, naf, ue }: Facts): string[] {
   const answered = find(ue, 'gba:push:answered');
   const lines = ['  NAF'.padEnd(WIDTH - 3) + 'UE / USIM'];
 
-  if (sent !== undefined) {
+  if (told !== undefined) {
     lines[0] = '  NAF'.padEnd(TO_BSF) + 'BSF / HSS'.padEnd(WIDTH - TO_BSF - 3) + 'UE / USIM';
-    lines.push(toBsf('1 push-info request', '>'), toBsf('2 Ks_NAF, GPI', '<', ms.bsf));
-    const told = find(naf, 'gba:bsf:answered');
+    lines.push(toBsf('1 push-info request', '>'), toBsf('2 Ks_NAF, GPI', '<', number(told, 'ms')));
+  }
+  if (sent !== undefined) {
     const transit = told && received && number(received, 'uptimeMs') - number(told, 'uptimeMs');
     lines.push(arrow(`3 GPI 001 (psk-tls), UDP, ${number(sent, 'octets')} octets`, '>', transit));
   }
@@ -49,15 +54,20 @@ export function ladder({ receipt, naf, ue }: Facts): string[] {
       ),
     );
   }
-  lines.push(arrow(`7 PUT /push/${receipt.id}`, '>'));
+  if (receipt ? receipt.attempts > 0 : answered) {
+    lines.push(arrow(`7 PUT /push/${receipt?.id ?? String(answered?.['id'])}`, '>'));
+  }
   if (answered !== undefined) {
     lines.push(step('8 handler', number(answered, 'handlerMs')));
   }
-  if (receipt.state === 'acked') lines.push(arrow('9 2.01 Created', '<', ms.push));
-  const outcome =
-    receipt.state === 'acked' ? `acked via ${receipt.via ?? ''}` : `dead: ${receipt.detail ?? ''}`;
-  lines.push(`  => ${outcome}, ${time(ms.total)} in all`);
-  return lines;
+  if (receipt !== undefined) lines.push(...outcomeOf(receipt));
+  return lines.length > 1 ? lines : [];
+}
+
+function outcomeOf({ state, via, detail, ms }: PushReceipt): string[] {
+  const total = `${time(ms.total)} in all`;
+  if (state !== 'acked') return [`  => dead: ${detail ?? ''}, ${total}`];
+  return [arrow('9 2.01 Created', '<', ms.push), `  => acked via ${via ?? ''}, ${total}`];
 }
 
 function find(events: readonly RoleEvent[], name: string): RoleEvent | undefined {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { extname } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { utf8Text } from '../lib/bytes.ts';
 import { EXIT } from './io.ts';
@@ -19,6 +20,8 @@ export interface Role {
   write(text: string): void;
   /** The first event of that name, seen already or to come. @throws CommandFailure when the process ends first, or after `ms`. */
   next<T>(event: string, ms: number): Promise<T>;
+  /** Rejects when the process ends. @throws CommandFailure that says how it ended. */
+  readonly ended: Promise<never>;
   /** Asks it to finish, and waits for that. */
   end(): Promise<void>;
 }
@@ -32,26 +35,28 @@ export function spawnRole(command: 'naf-push' | 'ue-listen', args: readonly stri
   let seen: RoleEvent[] = [];
   let lastWords = '';
 
-  for (const stream of [child.stdout, child.stderr]) {
-    void (async () => {
-      for await (const line of lines(stream)) {
-        const event = parseEvent(utf8Text(line) ?? '');
-        if (event === undefined) lastWords = utf8Text(line) ?? lastWords;
-        else seen.push(event);
-        told.emit('more');
-      }
-    })().catch(() => undefined);
-  }
+  const listen = async (stream: Readable): Promise<void> => {
+    for await (const line of lines(stream)) {
+      const event = parseEvent(utf8Text(line) ?? '');
+      if (event === undefined) lastWords = utf8Text(line) ?? lastWords;
+      else seen.push(event);
+      told.emit('more');
+    }
+  };
+  const heard = Promise.allSettled([child.stdout, child.stderr].map(listen));
   child.stdin.on('error', () => undefined);
-  const ended = once(child, 'close') as Promise<[number | null, string | null]>;
-  const fate = ended.then(([code, signal]) => {
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>;
+  const ended = heard.then(async (): Promise<never> => {
+    const [code, signal] = await closed;
     const how = signal === null ? `ended with exit code ${code ?? ''}` : `was ended by ${signal}`;
-    return `${name} ${how}${lastWords === '' ? '' : `: ${lastWords}`}`;
+    const words = lastWords === '' ? '' : `: ${lastWords}`;
+    throw new CommandFailure(EXIT.error, `${name} ${how}${words}`);
   });
-  void fate.then(() => told.emit('more'));
+  ended.catch(() => undefined);
 
   return {
     pid: child.pid ?? 0,
+    ended,
     get seen() {
       return seen;
     },
@@ -66,20 +71,18 @@ export function spawnRole(command: 'naf-push' | 'ue-listen', args: readonly stri
       for (;;) {
         const found = seen.find(({ event }) => event === wanted);
         if (found !== undefined) return found as T;
-        if (child.exitCode !== null || child.signalCode !== null) {
-          throw new CommandFailure(EXIT.error, await fate);
-        }
-        await once(told, 'more', { signal: patience }).catch(() => {
+        const more = once(told, 'more', { signal: patience }).catch(() => {
           throw new CommandFailure(
             EXIT.timeout,
             `${name} did not say ${wanted} within ${ms / 1_000} s`,
           );
         });
+        await Promise.race([more, ended]);
       }
     },
     async end() {
       child.kill('SIGTERM');
-      await ended;
+      await closed;
     },
   };
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { parseEndpoint, formatEndpoint } from '../codec/address.ts';
 import { spawnRole, type Role } from './demo-role.ts';
-import { ladder, type Facts } from './demo-ladder.ts';
+import { ladder, type PushReceipt } from './demo-ladder.ts';
 import { openWire } from './demo-wire.ts';
 import { EXIT, whenAborted, type CommandIo } from './io.ts';
 import { seconds } from './options.ts';
@@ -64,14 +64,23 @@ async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
       `wire pid ${process.pid}  this process relays TCP at ${formatEndpoint(wire.address)}, to be able to cut it`,
     );
 
+    const whileBothLive = <T>(wanted: Promise<T>): Promise<T> =>
+      Promise.race([wanted, ue.ended, naf.ended]);
+    const draw = (receipt?: PushReceipt): void => {
+      for (const line of ladder({ receipt, naf: naf.seen, ue: ue.seen })) say(line);
+    };
     const pushOnce = async (title: string, text: string): Promise<void> => {
-      if (pause !== undefined) await sleep(pause * 1_000, undefined, { signal: io.signal });
+      if (pause !== undefined) await whileBothLive(sleep(pause * 1_000, undefined, { ref: false }));
       say(`\n${title}`);
       ue.forget();
       naf.forget();
       naf.write(`${text}\n`);
-      const receipt = await naf.next<Facts['receipt']>('receipt', RECEIPT_MS);
-      for (const line of ladder({ receipt, naf: naf.seen, ue: ue.seen })) say(line);
+      const outcome = naf.next<PushReceipt>('receipt', RECEIPT_MS);
+      const receipt = await whileBothLive(outcome).catch((error: unknown) => {
+        draw();
+        throw error;
+      });
+      draw(receipt);
       if (receipt.state !== 'acked')
         throw new CommandFailure(EXIT.error, 'the push did not arrive');
     };

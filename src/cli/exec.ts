@@ -1,12 +1,33 @@
 /** A handler that is a program: no shell, payload on stdin, the outcome is its exit code. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { PushError, reasonOf } from '../errors.ts';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { ConfigError, PushError, reasonOf } from '../errors.ts';
 import { NotNow, type Push } from '../ue/delivery.ts';
 import type { CommandIo } from './io.ts';
 
 /** sysexits.h EX_TEMPFAIL. */
 const TEMPORARY_FAILURE = 75;
+
+/**
+ * A program that could not be started would be found out at the first push, so it is looked up now, as
+ * the system does it: a name without a slash in the folders of `searchPath`.
+ * @throws ConfigError ERR_CONFIG_FILE.
+ */
+export function requireProgram(file: string, searchPath = '/usr/bin:/bin'): void {
+  const candidates = file.includes('/')
+    ? [file]
+    : searchPath.split(delimiter).map((folder) => join(folder, file));
+  const found = candidates.filter(isFile);
+  if (found.some(isExecutable)) return;
+  const [first] = found;
+  const fault =
+    first === undefined
+      ? `there is no such program${file.includes('/') ? '' : ' in the folders of PATH'}`
+      : `${first} is not executable: run chmod +x ${first}`;
+  throw new ConfigError('ERR_CONFIG_FILE', `--exec ${file}: ${fault}`);
+}
 
 /**
  * Runs the program once for a push and waits for it: exit 0 is handled, 75 is not now, anything else,
@@ -45,5 +66,22 @@ export async function runHandler(
       'ERR_PUSH_REFUSED',
       `the handler ended with ${signal ?? `exit code ${code}`}`,
     );
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }

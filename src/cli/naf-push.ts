@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { addAkaCommand } from './aka.ts';
 import { addDemoCommand } from './demo.ts';
-import type { CommandIo } from './io.ts';
+import { EXIT, type CommandIo } from './io.ts';
 import { bindOutput, run } from './run.ts';
 import { addSaCommand } from './sa.ts';
 import { addSendCommand } from './send.ts';
@@ -21,6 +21,10 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
   addSaCommand(program, io);
   addAkaCommand(program, io);
   addDemoCommand(program, io);
+  if (argv.length === 0) {
+    program.outputHelp({ error: true });
+    return Promise.resolve(EXIT.usage);
+  }
   return run(program, argv, io);
 }
 

@@ -14,8 +14,8 @@ import {
   type Endpoint,
   type TriggerAddress,
 } from '../codec/address.ts';
-import { createUdpTriggerSender } from '../net/upa-udp.ts';
-import { openLmdbStore } from '../store/lmdb.ts';
+import { createTriggerSender } from '../net/upa-sender.ts';
+import { openFileStore } from '../store/file-store.ts';
 import { loadTlsPolicy, packageFile } from '../store/policy.ts';
 import { readSubscribers, type SubscriberRecord } from '../store/subscribers.ts';
 import { EXIT, type CommandIo } from './io.ts';
@@ -25,8 +25,10 @@ import {
   bindingFrom,
   DEFAULT_TRIGGER,
   endpoint,
+  farEndpoint,
   fqdn,
   keylogOption,
+  path,
   stateFolder,
   stateOption,
   wholeNumber,
@@ -53,6 +55,7 @@ export function addNafOptions(command: Command): Command {
     .option(
       '--subscribers <file>',
       'JSON file of IMSIs and keys, mode 0600 (default: the demo subscribers)',
+      path,
     )
     .option(
       '--naf <fqdn>',
@@ -77,7 +80,7 @@ export function addNafOptions(command: Command): Command {
     .option(
       '--advertise <host:port>',
       'what UEs are told to connect to (default: where this listens)',
-      endpoint,
+      farEndpoint,
     )
     .option('--lifetime <seconds>', 'how long a new key lives', wholeNumber(1, 604_800))
     .addOption(stateOption())
@@ -120,11 +123,11 @@ export async function openNaf(
   const policy = loadTlsPolicy();
   const { binding, only } = usageError(() => bindingFrom(options.tls, options.suite, policy));
   const keylog = keyLogFor(options.keylog, 'naf-push', io);
-  const store = await openLmdbStore({ folder: stateFolder(options.state, io.env), name: 'hss' });
+  const store = await openFileStore({ folder: stateFolder(options.state, io.env), name: 'hss' });
   const hss = createHss({ subscribers, store });
   const server = await listenPushServer({
     bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
-    triggers: createUdpTriggerSender({ clock: systemClock }),
+    triggers: createTriggerSender({ clock: systemClock }),
     policy: only,
     binding,
     nafFqdn: options.naf ?? defaultNafFqdn(impis[0]),

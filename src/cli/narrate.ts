@@ -17,17 +17,20 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
   'gba:trigger:unreachable': ({ to }) => `nothing listens for triggers at ${to}`,
   'gba:tls:refused': ({ remote, reason, code }) =>
     `no secure layer with ${remote}: ${reason} (${code})`,
+  'gba:push:postponed': ({ impi }) => `${impi} says "not now": pushes wait until it takes them`,
   'gba:push:failed': ({ id, reason }) => `push ${id} must wait: ${reason}`,
 };
 
 /** What is whose business, when both ends are in one process. */
 const TOLD: Readonly<Record<NarrationOptions['command'], readonly EventName[]>> = {
-  'naf-push': ['gba:trigger:unreachable', 'gba:tls:refused'],
+  'naf-push': ['gba:trigger:unreachable', 'gba:tls:refused', 'gba:push:postponed'],
   'ue-listen': ['gba:trigger:refused', 'gba:tls:refused', 'gba:push:failed'],
 };
 
 /** A sentence that differs in nothing but a peer's address is told once in this time. */
 const REPEAT_MS = 1_000;
+/** And one that differs in nothing. */
+const REPEAT_SAME_MS = 60_000;
 
 /** Writes events as they come, as JSON lines when `json`; the returned function ends it. */
 export function narrate(io: CommandIo, options: NarrationOptions): () => void {
@@ -55,16 +58,19 @@ function tellSentence<N extends EventName>(
   io: CommandIo,
   { command, json }: NarrationOptions,
 ): () => void {
-  const toldAt = new Map<string, number>();
+  const lastOf = new Map<string, { readonly sentence: string; readonly at: number }>();
   return subscribe(name, (message) => {
     const code = 'code' in message ? message.code : '';
     // A NAF sends one GPI several times: dropping the copies is no news.
     if (code === 'ERR_UPA_DUPLICATE') return;
-    const now = performance.now();
-    if (now - (toldAt.get(code) ?? -Infinity) < REPEAT_MS) return;
-    toldAt.set(code, now);
-    if (json === true) return writeEvent(io, name, performance.timeOrigin + now, message);
-    io.stderr.write(`${command}: ${printable(SENTENCES[name]?.(message) ?? name)}\n`);
+    const at = performance.now();
+    const sentence = SENTENCES[name]?.(message) ?? name;
+    const last = lastOf.get(code);
+    const pauseMs = last?.sentence === sentence ? REPEAT_SAME_MS : REPEAT_MS;
+    if (last !== undefined && at - last.at < pauseMs) return;
+    lastOf.set(code, { sentence, at });
+    if (json === true) return writeEvent(io, name, performance.timeOrigin + at, message);
+    io.stderr.write(`${command}: ${printable(sentence)}\n`);
   });
 }
 

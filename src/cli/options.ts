@@ -4,8 +4,14 @@ import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { reasonOf } from '../errors.ts';
 import { impiFromImsi, parseFqdn, parseImpi, parseImsi, type Impi, type Imsi } from '../ids.ts';
-import { isTls12Suite, type TlsBinding, type TlsPolicy, type TlsVersion } from '../lib/suites.ts';
-import { parseEndpoint, parseTriggerAddress } from '../codec/address.ts';
+import {
+  isTls12Suite,
+  type SuiteName,
+  type TlsBinding,
+  type TlsPolicy,
+  type TlsVersion,
+} from '../lib/suites.ts';
+import { parseEndpoint, parseTriggerAddress, type Endpoint } from '../codec/address.ts';
 import type { CommandIo } from './io.ts';
 import { nearest } from './suggest.ts';
 
@@ -28,12 +34,16 @@ export function argument<T>(parse: (text: string) => T): (text: string) => T {
   };
 }
 
-/** A whole number from `least` to `most`. */
-export function wholeNumber(least: number, most: number): (text: string) => number {
+/** A whole number from `least` to `most`, or of any size. */
+export function wholeNumber(
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  const range = `from ${least} ${most === Number.MAX_SAFE_INTEGER ? 'up' : `to ${most}`}`;
   return argument((text) => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < least || value > most) {
-      throw new RangeError(`expected a whole number from ${least} to ${most}`);
+      throw new RangeError(`expected a whole number ${range}`);
     }
     return value;
   });
@@ -42,13 +52,34 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 /** Seconds with or without a fraction, above 0. */
 export const seconds = argument((text) => {
   const value = Number(text);
-  if (!/^\d+(?:\.\d+)?$/.test(text) || !(value > 0))
-    throw new RangeError('expected seconds above 0');
+  if (!/^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) || !(value > 0)) {
+    throw new RangeError('expected seconds above 0, as 15 or 0.5');
+  }
   return value;
 });
 
+/** The name of a file or folder. */
+export const path = argument((text) => {
+  if (text === '') throw new RangeError('expected a path');
+  return text;
+});
+
+/** An option whose second value would replace the first in silence: it is refused. */
+export function once<T>(
+  parse: (text: string) => T,
+  advice: string,
+): (text: string, earlier?: T) => T {
+  return (text, earlier) => {
+    if (earlier !== undefined) throw new InvalidArgumentError(`Given twice: ${advice}.`);
+    return parse(text);
+  };
+}
+
 export const endpoint = argument(parseEndpoint);
 export const triggerAddress = argument(parseTriggerAddress);
+/** The same of something elsewhere: port 0 is only for what listens. */
+export const farEndpoint = argument((text) => requirePort(parseEndpoint(text)));
+export const farTriggerAddress = argument((text) => requirePort(parseTriggerAddress(text)));
 export const fqdn = argument(parseFqdn);
 
 /** `<ue>`: an IMSI, or an IMPI. What it is in full is the subscriber file's to say. */
@@ -70,14 +101,15 @@ export function impiOf(ue: UeName, mncDigits: 2 | 3 = 2): Impi {
 export const stateOption = (): Option =>
   new Option(
     '--state <folder>',
-    'where sequence numbers and handled ids are kept (default: $XDG_STATE_HOME/gba-push)',
-  ).env('GBA_PUSH_STATE');
+    'where sequence numbers and handled ids are kept (default: $GBA_PUSH_STATE, else ' +
+      '$XDG_STATE_HOME/gba-push)',
+  ).argParser(path);
 
 export const keylogOption = (): Option =>
   new Option(
     '--keylog <file>',
     'append TLS secrets for Wireshark to a 0600 file; whoever reads it reads every push',
-  );
+  ).argParser(path);
 
 export const allowDemoOption = (): Option =>
   new Option(
@@ -85,11 +117,15 @@ export const allowDemoOption = (): Option =>
     'use the published demo keys beyond loopback: anybody can then read and forge pushes',
   );
 
-/** `$XDG_STATE_HOME/gba-push`, or what the standard says for when it is not set. */
+/**
+ * `--state`, `$GBA_PUSH_STATE`, `$XDG_STATE_HOME/gba-push`, or what the XDG standard says for when that
+ * is not set. An empty variable is one that is not set.
+ */
 export function stateFolder(option: string | undefined, env: CommandIo['env']): string {
-  if (option !== undefined) return option;
-  const home = env['HOME'] ?? homedir();
-  return join(env['XDG_STATE_HOME'] ?? join(home, '.local', 'state'), 'gba-push');
+  const named = option ?? env['GBA_PUSH_STATE'];
+  if (named) return named;
+  const home = env['HOME'] || homedir();
+  return join(env['XDG_STATE_HOME'] || join(home, '.local', 'state'), 'gba-push');
 }
 
 /** What new associations are bound to, and the policy narrowed to the suite that was asked for. */
@@ -98,23 +134,36 @@ export interface Binding {
   readonly only: TlsPolicy;
 }
 
-/** What `--tls` and `--suite` mean. @throws RangeError when they do not fit together or to the policy. */
+/**
+ * What `--tls` and `--suite` mean. @throws RangeError when they do not fit together or to the policy; it
+ * lists what would.
+ */
 export function bindingFrom(
   version: TlsVersion | undefined,
   suite: string | undefined,
   policy: TlsPolicy,
 ): Binding {
-  const implied = suite !== undefined && isTls12Suite(suite) ? '1.2' : '1.3';
-  const allowed = (version ?? implied) === '1.2' ? policy.suites12 : policy.suites13;
-  const name = allowed.find((one) => suite === undefined || one === suite);
+  const versions: readonly TlsVersion[] = version === undefined ? ['1.3', '1.2'] : [version];
+  const allowed = versions.flatMap((one) => suitesOf(policy, one));
+  const wanted = suite ?? allowed[0] ?? '';
+  const name = allowed.find((one) => one === wanted);
   if (name === undefined) {
-    const asked = suite ?? 'any suite';
-    throw new RangeError(
-      `the policy for TLS ${version ?? implied} has ${allowed.join(', ')}, not ${asked}`,
-    );
+    const lists = versions.map((one) => `TLS ${one} has ${suitesOf(policy, one).join(', ')}`);
+    const meant = nearest(wanted.toUpperCase(), allowed);
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    throw new RangeError(`the policy has no suite ${wanted}: ${lists.join('; ')}${hint}`);
   }
   if (isTls12Suite(name)) return { binding: { version: '1.2', suite: name }, only: policy };
   const suites13 =
     suite === undefined ? policy.suites13 : policy.suites13.filter((one) => one === name);
   return { binding: { version: '1.3' }, only: { ...policy, suites13 } };
+}
+
+function suitesOf({ suites12, suites13 }: TlsPolicy, version: TlsVersion): readonly SuiteName[] {
+  return version === '1.2' ? suites12 : suites13;
+}
+
+function requirePort<A extends Endpoint>(address: A): A {
+  if (address.port === 0) throw new RangeError('port 0 is for listening; say which port it is');
+  return address;
 }

@@ -1,9 +1,10 @@
 /** What `send` pushes: one text, one file, or the lines of a stream as they come. */
-import { createReadStream } from 'node:fs';
+import { closeSync, constants, createReadStream, open, statSync } from 'node:fs';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { ConfigError, reasonOf } from '../errors.ts';
-import { utf8Bytes } from '../lib/bytes.ts';
+import { promisify } from 'node:util';
+import { ConfigError, GbaError, PushError, reasonOf } from '../errors.ts';
+import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
 
 export interface PayloadOptions {
   readonly message?: string;
@@ -12,38 +13,111 @@ export interface PayloadOptions {
   readonly stdinLines?: boolean;
 }
 
-/** The payloads in order. @throws ConfigError ERR_CONFIG_FILE for a file that cannot be read. */
+/** What `ue-listen` takes in one push, and what is read of a payload before it is refused here, octets. */
+const UE_TAKES = 65_536;
+const MOST = 2 * UE_TAKES;
+
+/**
+ * The payloads in order. One of more than 131,072 octets ends them; one that is only too long for its
+ * UE is that UE's to refuse. An abort ends the reading of a file; of stdin, whoever owns it does.
+ * @throws ConfigError ERR_CONFIG_FILE for a file that cannot be read, PushError ERR_PUSH_OVERSIZE.
+ */
 export async function* payloads(
   options: PayloadOptions,
   stdin: Readable,
+  signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   if (options.message !== undefined) yield utf8Bytes(options.message);
-  if (options.file !== undefined) yield await readAll(options.file, stdin);
+  if (options.file === '-') yield await readAll('stdin', () => stdin);
+  else if (options.file !== undefined) {
+    const { file } = options;
+    yield await readAll(file, () => openFile(file, signal));
+  }
   if (options.stdinLines === true) yield* lines(stdin);
 }
 
-/** The octets of each line without its newline; a last line needs none. */
+/** The octets of each line without its newline; a last line needs none. @throws as `payloads`. */
 export async function* lines(stream: Readable): AsyncGenerator<Uint8Array> {
-  let rest: Uint8Array[] = [];
+  const line = new Payload();
+  let number = 1;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     let from = 0;
     for (let to = chunk.indexOf(NEWLINE); to >= 0; to = chunk.indexOf(NEWLINE, from)) {
-      const line = chunk.subarray(from, to);
-      yield rest.length === 0 ? line : Buffer.concat([...rest, line]);
-      rest = [];
+      if (line.add(chunk.subarray(from, to)) > MOST) throw tooLong(`line ${number}`);
+      yield line.take();
+      number += 1;
       from = to + 1;
     }
-    if (from < chunk.length) rest.push(chunk.subarray(from));
+    if (line.add(chunk.subarray(from)) > MOST) throw tooLong(`line ${number}`);
   }
-  if (rest.length > 0) yield Buffer.concat(rest);
+  if (line.length > 0) yield line.take();
 }
 
-async function readAll(file: string, stdin: Readable): Promise<Uint8Array> {
+async function readAll(
+  name: string,
+  source: () => Readable | Promise<Readable>,
+): Promise<Uint8Array> {
+  const payload = new Payload();
   try {
-    const stream = file === '-' ? stdin : createReadStream(file);
-    return await buffer(stream);
+    for await (const chunk of (await source()) as AsyncIterable<Buffer>) {
+      if (payload.add(chunk) > MOST) throw tooLong(name);
+    }
   } catch (cause) {
-    throw new ConfigError('ERR_CONFIG_FILE', `cannot read ${file}: ${reasonOf(cause)}`, { cause });
+    if (cause instanceof GbaError) throw cause;
+    throw new ConfigError('ERR_CONFIG_FILE', `cannot read ${name}: ${reasonOf(cause)}`, { cause });
+  }
+  return payload.take();
+}
+
+/**
+ * A file that `signal` ends at once. Of a FIFO both the opening and the reading wait for a writer where
+ * nothing in Node can end them: the one is ended by a writer of our own, the other is left to a socket.
+ */
+async function openFile(file: string, signal: AbortSignal | undefined): Promise<Readable> {
+  signal?.throwIfAborted();
+  const isFifo = statSync(file).isFIFO();
+  const beWriter = (): void => {
+    open(file, constants.O_WRONLY | constants.O_NONBLOCK, (error, fd) => {
+      if (error === null) closeSync(fd);
+    });
+  };
+  if (isFifo) signal?.addEventListener('abort', beWriter);
+  const fd = await promisify(open)(file, 'r');
+  signal?.removeEventListener('abort', beWriter);
+  return isFifo
+    ? new Socket({ fd, readable: true, writable: false, signal })
+    : createReadStream(file, { fd, signal });
+}
+
+function tooLong(name: string): PushError {
+  return new PushError(
+    'ERR_PUSH_OVERSIZE',
+    `${name} has more than ${MOST} octets, too many for a push (ue-listen takes ${UE_TAKES})`,
+  );
+}
+
+/** Octets that come in parts. */
+class Payload {
+  #length = 0;
+  #parts: Uint8Array[] = [];
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Returns how many octets there are now. */
+  add(part: Uint8Array): number {
+    if (part.length > 0) this.#parts.push(part);
+    this.#length += part.length;
+    return this.#length;
+  }
+
+  /** All that was added since the last time; what came in one part is not copied. */
+  take(): Uint8Array {
+    const parts = this.#parts;
+    this.#length = 0;
+    this.#parts = [];
+    return parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? EMPTY);
   }
 }
 

@@ -1,7 +1,9 @@
 /** The real process as a `CommandIo`: the first SIGINT or SIGTERM asks to finish, the second ends it. */
+import { getSystemErrorMap } from 'node:util';
 import { EXIT, type CommandIo } from './io.ts';
 
-export function processIo(): CommandIo {
+/** `command` is what lines about the process itself begin with. */
+export function processIo(command: 'naf-push' | 'ue-listen'): CommandIo {
   const finish = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -9,13 +11,28 @@ export function processIo(): CommandIo {
       finish.abort();
     });
   }
-  process.stdout.on('error', onOutputError);
-  process.stderr.on('error', onOutputError);
   const { stdin, stdout, stderr, env } = process;
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isReaderGone(error)) {
+      stderr.write(`${command}: cannot write to standard output: ${describe(error)}\n`);
+    }
+    endBy(error);
+  });
+  stderr.on('error', endBy);
   return { stdin, stdout, stderr, env, signal: finish.signal };
 }
 
 /** A reader that went away (`| head`) ends the command quietly, as it ends any other. */
-function onOutputError(error: NodeJS.ErrnoException): void {
-  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.error);
+function endBy(error: NodeJS.ErrnoException): void {
+  process.exit(isReaderGone(error) ? EXIT.ok : EXIT.error);
+}
+
+function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE';
+}
+
+/** In the words of the system, without its call. */
+function describe({ errno, message }: NodeJS.ErrnoException): string {
+  const [, words] = getSystemErrorMap().get(errno ?? 0) ?? [];
+  return words ?? message;
 }

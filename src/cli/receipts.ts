@@ -1,7 +1,7 @@
 /** How receipts are printed, and what all of them together mean to a shell. */
 import type { Receipt } from '../naf/entry.ts';
 import { EXIT, writeJson, type CommandIo } from './io.ts';
-import { exitCodeOf } from './run.ts';
+import { describe, exitCodeFor, exitCodeOf } from './run.ts';
 
 export interface ReceiptStyle {
   readonly json?: boolean;
@@ -21,11 +21,16 @@ export function printReceipt(io: CommandIo, receipt: Receipt, { json, quiet }: R
     };
     writeJson(io.stdout, { id, ue, state, reason, detail, code, via, attempts, ms: times });
   } else if (quiet !== true) {
-    const words = state === 'acked' ? state : `dead(${reason ?? ''})  ${detail ?? ''}`;
+    const words = state === 'acked' ? state : `dead(${reason ?? ''})  ${sentence(receipt)}`;
     io.stdout.write(
       `${id}  ${words}${via === undefined ? '' : `  ${via}`}  ${describeTimes(ms)}\n`,
     );
   }
+}
+
+/** Why a push is dead, with the code when there is one. */
+function sentence({ detail = '', code }: Receipt): string {
+  return code === undefined ? detail : `${detail} (${code})`;
 }
 
 function describeTimes(ms: Receipt['ms']): string {
@@ -42,16 +47,36 @@ function round(ms: number): number {
 
 /** Counts outcomes; `exitCode` is that of docs/operations.md. */
 export class Tally {
+  /** What is left to be told on stderr. */
+  readonly complaints: string[] = [];
+  readonly #tells: (receipt: Receipt) => boolean;
   #acked = 0;
   #worst: number | undefined;
 
-  add({ state, reason, code }: Receipt): void {
+  /** Of failures the first is told, when its receipt does not tell it to who looks. */
+  constructor({ json, quiet }: ReceiptStyle, { isTTY }: CommandIo['stdout']) {
+    const silent = json !== true && quiet === true;
+    const seen = json !== true && quiet !== true && isTTY === true;
+    this.#tells = ({ code }) => (code === undefined ? !silent : seen);
+  }
+
+  add(receipt: Receipt): void {
+    const { state, reason, code } = receipt;
     if (state === 'acked') {
       this.#acked += 1;
       return;
     }
+    if (this.complaints.length === 0 && !this.#tells(receipt)) {
+      this.complaints.push(sentence(receipt));
+    }
     if (code !== undefined) this.#worst ??= exitCodeOf(code);
     else this.#worst ??= reason === 'expired' ? EXIT.expired : EXIT.error;
+  }
+
+  /** Something went wrong that is no push's outcome. */
+  fail(error: unknown): void {
+    this.complaints.push(describe(error));
+    this.#worst ??= exitCodeFor(error);
   }
 
   get exitCode(): number {

@@ -21,7 +21,14 @@ export function bindOutput(program: Command, io: CommandIo): Command {
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
       outputError: (text, write) => {
-        write(text.replace(/^error: /, `${program.name()}: `));
+        write(
+          text
+            .replace(/^error: /, `${program.name()}: `)
+            .replace(
+              /command-argument value ('[^]*') is invalid for argument '\w+'/,
+              '$1 is invalid',
+            ),
+        );
       },
     })
     .showHelpAfterError(`(try '${program.name()} --help')`);
@@ -59,11 +66,17 @@ export async function run(
       return error.exitCode;
     }
     io.stderr.write(`${program.name()}: ${describe(error)}\n`);
-    return error instanceof GbaError ? exitCodeOf(error.code) : EXIT.error;
+    return exitCodeFor(error);
   }
 }
 
-function describe(error: unknown): string {
+/** What an error means to a shell. */
+export function exitCodeFor(error: unknown): number {
+  return error instanceof GbaError ? exitCodeOf(error.code) : EXIT.error;
+}
+
+/** An error as one line for people. */
+export function describe(error: unknown): string {
   return error instanceof GbaError ? `${error.message} (${error.code})` : reasonOf(error);
 }
 

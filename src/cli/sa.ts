@@ -25,7 +25,8 @@ export function addSaCommand(program: Command, io: CommandIo): void {
   const sa = subcommand(program, 'sa').description('security associations');
   const announce = subcommand(sa, 'announce')
     .description(
-      'make an association per UE without a trigger, print it, and serve whoever has its key',
+      'make an association per UE without a trigger, print it, and serve whoever has its key; ' +
+        'each line of stdin is pushed to every UE',
     )
     .argument('<ue...>', 'IMSIs or IMPIs of subscribers', (text: string, before: UeName[] = []) => [
       ...before,
@@ -52,8 +53,11 @@ async function announceAndServe(
   const { server, impis } = naf;
   try {
     for (const impi of impis) printAnnouncement(io, await server.announce(impi), server, options);
-    await Promise.race([pushLines(server, impis, options, io), whenAborted(io.signal)]);
-    await server.drain();
+    try {
+      await Promise.race([pushLines(server, impis, options, io), whenAborted(io.signal)]);
+    } finally {
+      await server.drain();
+    }
     throw new CommandFailure(EXIT.interrupted);
   } finally {
     io.stdin.destroy();

@@ -4,7 +4,16 @@ import { OCTET_STREAM, TEXT_PLAIN, URGENCIES, type Urgency } from '../codec/push
 import { EXIT, whenAborted, type CommandIo } from './io.ts';
 import { addNafOptions, openNaf, type NafOptions } from './naf.ts';
 import { narrate } from './narrate.ts';
-import { argument, parseUe, seconds, triggerAddress, wholeNumber, type UeName } from './options.ts';
+import {
+  argument,
+  farTriggerAddress,
+  once,
+  parseUe,
+  path,
+  seconds,
+  wholeNumber,
+  type UeName,
+} from './options.ts';
 import { payloads, type PayloadOptions } from './payloads.ts';
 import { printReceipt, Tally } from './receipts.ts';
 import { CommandFailure, subcommand } from './run.ts';
@@ -23,10 +32,18 @@ export function addSendCommand(program: Command, io: CommandIo): void {
   const command = subcommand(program, 'send', { isDefault: true })
     .description('push to a UE and wait until it has handled it (the default command)')
     .argument('<ue>', 'IMSI or IMPI of a subscriber', argument(parseUe))
-    .option('-m, --message <text>', 'push this text')
-    .option('-f, --file <file>', 'push the octets of a file, or of stdin when it is -')
+    .option('-m, --message <text>', 'push this text', once(String, ONE_PUSH))
+    .option(
+      '-f, --file <file>',
+      'push the octets of a file, or of stdin when it is -',
+      once(path, ONE_PUSH),
+    )
     .option('-l, --stdin-lines', 'push every line of stdin, all over the same layer')
-    .option('--trigger <udp://host:port>', 'where the UE hears triggers', triggerAddress)
+    .option(
+      '--trigger <address>',
+      'where the UE hears triggers: udp://host:port or tcp://host:port',
+      farTriggerAddress,
+    )
     .option(
       '--ttl <seconds>',
       'how long a push is of use (0: over an open layer now or never, so not the first one)',
@@ -78,24 +95,24 @@ async function pushAll(
   if (impi === undefined) return EXIT.error;
   const { ttl: ttlSeconds, urgency, file } = options;
   const contentFormat = options.contentFormat ?? (file === undefined ? TEXT_PLAIN : OCTET_STREAM);
-  const tally = new Tally();
+  const tally = new Tally(options, io.stdout);
   const underWay = new Set<Promise<void>>();
-  let complaint: string | undefined;
 
   const pushEach = async (): Promise<void> => {
-    for await (const payload of payloads(options, io.stdin)) {
-      await server.whenRoom(impi);
-      if (io.signal?.aborted === true) return;
-      const settled = server.push(impi, payload, { ttlSeconds, urgency, contentFormat });
-      const one = settled.then((receipt) => {
-        underWay.delete(one);
-        tally.add(receipt);
-        printReceipt(io, receipt, options);
-        if (receipt.code !== undefined) {
-          complaint ??= `naf-push: ${receipt.detail ?? ''} (${receipt.code})\n`;
-        }
-      });
-      underWay.add(one);
+    try {
+      for await (const payload of payloads(options, io.stdin, io.signal)) {
+        await server.whenRoom(impi);
+        if (io.signal?.aborted === true) return;
+        const settled = server.push(impi, payload, { ttlSeconds, urgency, contentFormat });
+        const one = settled.then((receipt) => {
+          underWay.delete(one);
+          tally.add(receipt);
+          printReceipt(io, receipt, options);
+        });
+        underWay.add(one);
+      }
+    } catch (error) {
+      tally.fail(error);
     }
     await Promise.all(underWay);
   };
@@ -106,9 +123,12 @@ async function pushAll(
     io.stdin.destroy();
     return EXIT.interrupted;
   }
-  if (complaint !== undefined) io.stderr.write(complaint);
+  for (const complaint of tally.complaints) io.stderr.write(`naf-push: ${complaint}\n`);
   return tally.exitCode;
 }
+
+/** Why a second `-m` or `-f` is refused. */
+const ONE_PUSH = 'one call pushes one text or file, or the lines of -l';
 
 const EXAMPLES = `
 Examples:

@@ -1,9 +1,9 @@
 /** What `ue-listen` does with a push: print it, or run a program for it; and how many it takes. */
 import { NotNow, type PushHandler } from '../ue/delivery.ts';
-import { runHandler } from './exec.ts';
-import { jsonLine, writeJson, writeThrough, type CommandIo } from './io.ts';
+import { requireProgram, runHandler } from './exec.ts';
+import { EXIT, jsonLine, writeJson, writeThrough, type CommandIo } from './io.ts';
 import { pushFormat, pushJson } from './push-format.ts';
-import { usageError } from './run.ts';
+import { CommandFailure, usageError } from './run.ts';
 
 export interface HandlerOptions {
   /** The program to run, instead of printing. */
@@ -12,13 +12,25 @@ export interface HandlerOptions {
   readonly json?: boolean;
 }
 
-/** Prints the push, or runs the program; either way the push is handled when it returns, and not before. */
+/**
+ * Prints the push, or runs the program; either way the push is handled when it returns, and not before.
+ * @throws CommandFailure for bad usage, ConfigError ERR_CONFIG_FILE for a program that cannot be run.
+ */
 export function handlerFor(
   args: readonly string[],
   options: HandlerOptions,
   io: CommandIo,
 ): PushHandler {
   const { exec, json, format } = options;
+  const [first] = args;
+  if (exec === undefined && first !== undefined) {
+    throw new CommandFailure(
+      EXIT.usage,
+      `nothing takes the argument ${first}: a USIM file is --usim ${first}, a handler with arguments ` +
+        `--exec PROGRAM -- ${args.join(' ')}`,
+    );
+  }
+  if (exec !== undefined) requireProgram(exec, io.env['PATH']);
   const print = usageError(() => pushFormat(format, io.stdout.isTTY === true));
   return async (push) => {
     if (exec === undefined) {

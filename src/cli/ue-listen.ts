@@ -1,5 +1,4 @@
 /** The command `ue-listen`: what the device does. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { ConfigError, reasonOf } from '../errors.ts';
@@ -8,8 +7,9 @@ import type { TlsVersion } from '../lib/suites.ts';
 import { formatTriggerAddress, isLoopback, type TriggerAddress } from '../codec/address.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { openHandledLog } from '../store/handled-log.ts';
-import { openLmdbStore } from '../store/lmdb.ts';
+import { openFileStore } from '../store/file-store.ts';
 import { loadTlsPolicy, packageFile } from '../store/policy.ts';
+import { parseJson, readSecretFile } from '../store/secret-file.ts';
 import { readUsim } from '../store/subscribers.ts';
 import {
   defaultConnectPolicy,
@@ -25,7 +25,9 @@ import { narrate } from './narrate.ts';
 import {
   allowDemoOption,
   DEFAULT_TRIGGER,
+  farTriggerAddress,
   keylogOption,
+  path,
   seconds,
   stateFolder,
   stateOption,
@@ -61,34 +63,44 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
     )
     .version(packageVersion())
     .argument('[args...]', 'arguments for the --exec program, after --')
-    .option('--usim <file>', 'JSON file with IMSI and keys, mode 0600 (default: the demo USIM)')
+    .option(
+      '--usim <file>',
+      'JSON file with IMSI and keys, mode 0600 (default: the demo USIM)',
+      path,
+    )
     .addOption(
-      new Option('--trigger <udp://host:port>', 'where triggers come in')
+      new Option(
+        '--trigger <address>',
+        'where triggers come in: udp://host:port or tcp://host:port',
+      )
         .argParser(triggerAddress)
         .default(DEFAULT_TRIGGER, formatTriggerAddress(DEFAULT_TRIGGER)),
     )
     .option(
-      '--advertise <udp://host:port>',
+      '--advertise <address>',
       'what NAFs are told of where triggers reach this UE',
-      triggerAddress,
+      farTriggerAddress,
     )
-    .option('--connect-policy <file>', 'JSON: which addresses a NAF may make this UE connect to')
+    .option(
+      '--connect-policy <file>',
+      'JSON: which addresses a NAF may make this UE connect to',
+      path,
+    )
     .addOption(
       new Option('--tls <version>', 'TLS versions to accept')
         .choices(['1.3', '1.2', 'any'])
         .default('1.3'),
     )
-    .option(
-      '-C, --count <n>',
-      'end after this many pushes',
-      wholeNumber(1, Number.MAX_SAFE_INTEGER),
-    )
+    .option('-C, --count <n>', 'end after this many pushes', wholeNumber(1))
     .option('-W, --wait <seconds>', 'end with exit code 3 after this time', seconds)
     .option(
       '--exec <program>',
       'run this for each push, payload on stdin: exit 0 handled, 75 not now, else refused',
+      path,
     )
-    .option('-F, --format <format>', FORMAT_HELP, '%p')
+    .addOption(
+      new Option('-F, --format <format>', FORMAT_HELP).default('%p').conflicts(['json', 'exec']),
+    )
     .option(
       '--redeliver',
       'handle a push again that a crash cut off (at least once, not at most once)',
@@ -126,7 +138,7 @@ async function listen(
   const unlock = lockFolder(folder);
   const keylog = keyLogFor(options.keylog, 'ue-listen', io);
   const endNarration = narrate(io, { command: 'ue-listen', ...options });
-  const store = await openLmdbStore({ folder, name: 'usim' });
+  const store = await openFileStore({ folder, name: 'usim' });
   try {
     const listener = await listenForPushes({
       usim: createUsim({ credentials, store }),
@@ -170,8 +182,9 @@ function announceListening(
 function connectPolicyFor({ connectPolicy, trigger }: ListenOptions): ConnectPolicy {
   if (connectPolicy === undefined)
     return isLoopback(trigger.host) ? demoConnectPolicy : defaultConnectPolicy;
+  const json = parseJson(connectPolicy, readSecretFile(connectPolicy).text);
   try {
-    return parseConnectPolicy(JSON.parse(readFileSync(connectPolicy, 'utf8')));
+    return parseConnectPolicy(json);
   } catch (cause) {
     throw new ConfigError('ERR_CONFIG_FILE', `${connectPolicy}: ${reasonOf(cause)}`, { cause });
   }

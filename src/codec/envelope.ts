@@ -9,6 +9,8 @@ import {
   concat,
   EMPTY,
   equalSecret,
+  octetCount,
+  toHex,
   uintBytes,
   utf8Bytes,
   view,
@@ -38,7 +40,8 @@ export interface DecodedEnvelope extends Envelope {
 export function decodeEnvelope(octets: Uint8Array): DecodedEnvelope {
   const reader = new ByteReader(octets, short);
   const header = reader.uint(1);
-  if (header !== HEADER_GPI) throw malformed(`octet 0 is ${HEADER_GPI} for a GPI, not ${header}`);
+  if (header !== HEADER_GPI)
+    throw malformed(`octet 0 is ${hex(HEADER_GPI)} for a GPI, not ${hex(header)}`);
   const sessionId = reader.uint(2);
   if (sessionId === 0) throw malformed('a session id is 1 to 65535');
   const connect = decodeConnect(reader.take(reader.uint(1)));
@@ -46,7 +49,7 @@ export function decodeEnvelope(octets: Uint8Array): DecodedEnvelope {
   if (gpi.length === 0) throw malformed('the envelope holds no GPI');
   const authenticated = octets.slice(0, reader.offset);
   const mac = reader.take(MAC_OCTETS);
-  if (reader.left > 0) throw malformed(`${reader.left} octets follow the MAC`);
+  if (reader.left > 0) throw malformed(`${octetCount(reader.left)} too many after the MAC`);
   return { sessionId, connect, gpi, authenticated, mac };
 }
 
@@ -126,8 +129,12 @@ function isUint16(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= 65_535;
 }
 
+function hex(octet: number): string {
+  return `0x${toHex(uintBytes(octet, 1))}`;
+}
+
 function short(wanted: number, left: number): CodecError {
-  return malformed(`the envelope ends ${wanted - left} octets early`);
+  return malformed(`the envelope ends ${octetCount(wanted - left)} early`);
 }
 
 function malformed(rule: string): CodecError {

@@ -23,6 +23,7 @@ import {
   concat,
   equalSecret,
   fromHex,
+  octetCount,
   requireOctets,
   toHex,
   uintBytes,
@@ -159,7 +160,7 @@ export function openGpi(gpi: DecodedGpi, { key, impi }: GpiSeal): GbaPushInfo {
     bsfFqdn: decodeBsfFqdn(reader, impi),
     nafFqdn: decodeFqdn(reader, impi),
   };
-  if (reader.left > 0) throw malformed(`${reader.left} octets follow the NAF name`);
+  if (reader.left > 0) throw malformed(`${octetCount(reader.left)} too many after the NAF name`);
   if (methodOf(info.uaId) !== gpi.method) {
     throw malformed(`Ua security protocol id ${info.uaId} is not of method ${gpi.method}`);
   }
@@ -189,7 +190,7 @@ function authenticatedPart(gpi: Omit<DecodedGpi, 'mac'>): Uint8Array {
 }
 
 function short(wanted: number, left: number): CodecError {
-  return malformed(`the GPI ends ${wanted - left} octets early`);
+  return malformed(`the GPI ends ${octetCount(wanted - left)} early`);
 }
 
 function malformed(rule: string): CodecError {

@@ -18,6 +18,11 @@ export function fromHex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'hex'));
 }
 
+/** `1 octet`, `2 octets`. */
+export function octetCount(count: number): string {
+  return `${count} octet${count === 1 ? '' : 's'}`;
+}
+
 /** True for an even number of hex digits, and for exactly `octets` octets when that is given. */
 export function isHex(text: string, octets?: number): boolean {
   return /^(?:[0-9a-fA-F]{2})*$/.test(text) && (octets === undefined || text.length === octets * 2);

@@ -34,7 +34,7 @@ function hex(...octets: readonly number[]): z.ZodType<Uint8Array> {
 }
 
 const IMSI_RULE = { error: 'expected 6 to 15 digits in quotes' };
-const TRIGGER_RULE = 'expected udp://host:port';
+const TRIGGER_RULE = 'expected udp://host:port or tcp://host:port';
 const ALGORITHM_RULE = { error: 'expected "milenage" or "tuak"' };
 const ITERATIONS_RULE = { error: 'expected 1 to 255' };
 

@@ -112,13 +112,6 @@ test('capital hex is taken, and lower-case hex is printed', async (t) => {
   t.is((await aka(...upper, '--json')).out, (await aka(...challenge, '--json')).out);
 });
 
-test('a part of the NAF’s names gives no NAF keys, and says so', async (t) => {
-  const { code, out, err } = await aka(...challenge, '--impi', gba.impi, '--json');
-  t.is(code, 0);
-  t.false('ks' in (JSON.parse(out) as object));
-  t.regex(err, /NAF keys need --impi, --naf-fqdn and --ua-id together/);
-});
-
 test('keys in 0600 files are read without a warning; files that others can read are refused', async (t) => {
   const [k, opc, open] = ['k', 'opc', 'open'].map((name) => join(root, name)) as [
     string,
@@ -164,6 +157,21 @@ const wrong: [string, string[], RegExp][] = [
   ['OP and OPc', [...challenge, '--op', OPC], /give either --opc or --op/],
   ['neither OP nor OPc', ['--k', K, ...numbers], /give either --opc or --op/],
   ['no RAND', ['--k', K, '--opc', OPC], /required option '--rand <hex>' not specified/],
+  [
+    'an IMPI without a NAF',
+    [...challenge, '--impi', gba.impi, '--json'],
+    /NAF keys also need --naf-fqdn and --ua-id\n/,
+  ],
+  [
+    'a NAF without an IMPI',
+    [...challenge, '--naf-fqdn', gba.nafFqdn, '--ua-id', '0100000007'],
+    /NAF keys also need --impi\n/,
+  ],
+  [
+    'a BSF alone',
+    [...challenge, '--bsf', 'bsf.example.org'],
+    /NAF keys also need --impi and --naf-fqdn and --ua-id\n/,
+  ],
   [
     'a wrong IMPI',
     [...challenge, ...naf, '0100000007', '--impi', 'me'],

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -54,10 +54,33 @@ test.serial(
     const usim = writeKeyFile(join(folder, 'usim.json'), bad);
     const second = await run(t, 'ue-listen', ['--usim', usim, '--trigger', 'udp://127.0.0.1:0']);
     t.is(second.code, 1);
-    t.regex(second.err, clear('ue-listen', /usim\.json: k: expected 32 hex digits/));
+    t.regex(second.err, clear('ue-listen', /usim\.json: k: expected 32 or 64 hex digits/));
     t.false(second.err.includes(K.slice(1)) || second.err.includes(OPC));
   },
 );
+
+test.serial('a file that is empty, or begins with a mark, is 1 and called that', async (t) => {
+  const folder = temporaryFolder(t);
+  for (const [text, fault] of [
+    ['', /is empty/],
+    [' \n', /is empty/],
+    ['\ufeff{}', /starts with a byte order mark: save it as UTF-8 without one/],
+    ['{]', /is not JSON: run jq empty \S+ to see where/],
+  ] as const) {
+    const file = join(folder, 'file.json');
+    writeFileSync(file, text, { mode: 0o600 });
+    const words = new RegExp(`file\\.json ${fault.source} \\(ERR_CONFIG_FILE\\)`);
+    for (const [name, ...args] of [
+      ['naf-push', 'send', UE, '-m', 'x', '--subscribers', file],
+      ['ue-listen', '--usim', file],
+      ['ue-listen', '--connect-policy', file, '--trigger', 'udp://127.0.0.1:0'],
+    ] as const) {
+      const { code, err } = await run(t, name, args);
+      t.is(code, 1);
+      t.regex(err, clear(name, words));
+    }
+  }
+});
 
 test.serial('a key file that others can read is 1, with the command that helps', async (t) => {
   const folder = temporaryFolder(t);
@@ -128,11 +151,25 @@ test.serial('a UE that is absent is 3, with the sentence', async (t) => {
   t.is(code, 3);
   t.regex(
     err,
-    /did not connect within .* s: it is absent, or its SIM holds another key .*\(ERR_CHANNEL_TIMEOUT\)\n$/,
+    /did not connect within 0\.6 s: it is absent, or its SIM holds another key .*\(ERR_CHANNEL_TIMEOUT\)\n$/,
   );
   const [receipt] = jsonLines(out);
   t.like(receipt, { state: 'dead', reason: 'dropped', code: 'ERR_CHANNEL_TIMEOUT', attempts: 0 });
   t.false('via' in (receipt ?? {}));
+});
+
+test.serial('that nothing hears triggers is told once, however often one is sent', async (t) => {
+  const args = ['send', UE, '-m', 'x', '--trigger', NOWHERE, '--timeout', '3'];
+  const { code, err } = await run(t, 'naf-push', args);
+  t.is(code, 3);
+  t.is(err.match(/nothing listens for triggers/g)?.length, 1, err);
+});
+
+test.serial('a time to live of 0 is over before any layer is open, and that is said', async (t) => {
+  const args = ['send', UE, '-m', 'x', '--trigger', NOWHERE, '--ttl', '0', '--json'];
+  const { code, out } = await run(t, 'naf-push', args);
+  t.is(code, 7);
+  t.regex(String(jsonLines(out)[0]?.['detail']), /^no layer was open, and with a TTL of 0/);
 });
 
 test.serial('a time to live that is over is 7', async (t) => {
@@ -169,8 +206,9 @@ test.serial(
 test.serial(
   'a TLS 1.2 key for a UE of TLS 1.3 alone is refused there, and 3 at the NAF',
   async (t) => {
-    const { ue, trigger } = await startUe(t, call, ['--state', temporaryFolder(t)]);
-    const args = ['send', UE, '-m', 'x', '--trigger', trigger, '--timeout', '0.8'];
+    const state = ['--state', temporaryFolder(t)];
+    const { ue, trigger } = await startUe(t, call, state);
+    const args = ['send', UE, '-m', 'x', '--trigger', trigger, '--timeout', '0.8', ...state];
     const { code } = await run(t, 'naf-push', [...args, '--tls', '1.2']);
     t.is(code, 3);
     t.regex(

@@ -1,5 +1,5 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { call, jsonLines, startUe, temporaryFolder } from '../support/command.ts';
 
@@ -116,12 +116,57 @@ test('--exec: exit 75 is not now, so the push waits for its time to live', async
   t.like(jsonLines(naf.stdout)[0], { state: 'dead', reason: 'expired', attempts: 1 });
 });
 
-test('--exec: a program that is not there is told, and refuses nothing', async (t) => {
-  const { ue, send } = await openUe(t, ['--exec', '/nowhere/handler']);
+test('--exec: "not now" is told once at the NAF, so that nobody wonders why nothing goes on', async (t) => {
+  const { ue, trigger, state } = await openUe(t, ['--exec', handlerScript(t, 'exit 75')]);
+  const where = ['--trigger', trigger, '--state', join(state, 'naf')];
+  const naf = call(t, 'naf-push', ['send', UE, ...where, '-l', '--ttl', '2'], {
+    input: 'one\ntwo\nthree\n',
+  });
+  t.is(await naf.ended, 7);
+  t.regex(
+    naf.stderr,
+    /^naf-push: 001010000000001@\S+ says "not now": pushes wait until it takes them\n$/,
+  );
+  ue.interrupt();
+  t.is(await ue.ended, 130);
+});
+
+test('--exec: a program that cannot be run is found out at the start', async (t) => {
+  const folder = temporaryFolder(t);
+  const plain = join(folder, 'plain');
+  writeFileSync(plain, '#!/bin/sh\n', { mode: 0o600 });
+  const faults: [string, RegExp][] = [
+    ['/nowhere/handler', /--exec \/nowhere\/handler: there is no such program \(ERR_CONFIG_FILE\)/],
+    ['no-such-handler', /there is no such program in the folders of PATH/],
+    [folder, /there is no such program/],
+    [plain, /plain is not executable: run chmod \+x \S*plain/],
+    ['plain', /plain is not executable/],
+  ];
+  for (const [program, words] of faults) {
+    const env = { GBA_PUSH_STATE: join(folder, 'state'), PATH: `/nowhere:${folder}` };
+    const ue = call(t, 'ue-listen', ['--exec', program, '--trigger', 'udp://127.0.0.1:0'], { env });
+    t.is(await ue.ended, 1);
+    t.regex(ue.stderr, new RegExp(`^ue-listen: .*${words.source}.*\\n$`));
+    t.is(ue.stdout, '');
+  }
+});
+
+test('--exec: a name without a slash is looked up in PATH', async (t) => {
+  const script = handlerScript(t, 'exit 0');
+  const env = { GBA_PUSH_STATE: temporaryFolder(t), PATH: `/nowhere:${dirname(script)}` };
+  const args = ['--exec', basename(script), '-W', '0.1', '--trigger', 'udp://127.0.0.1:0'];
+  const ue = call(t, 'ue-listen', args, { env });
+  t.is(await ue.ended, 3, ue.stderr);
+});
+
+test('--exec: a program that went away is told, and refuses nothing', async (t) => {
+  const script = handlerScript(t, 'exit 0');
+  const { ue, send } = await openUe(t, ['--exec', script]);
+  rmSync(script);
   const naf = send('-m', 'x', '--ttl', '1');
   t.is(await naf.ended, 7);
   t.like(jsonLines(naf.stdout)[0], { reason: 'expired' });
-  t.regex(ue.stderr, /^ue-listen: cannot run the handler \/nowhere\/handler: .*ENOENT\n/m);
+  t.regex(ue.stderr, /^ue-listen: cannot run the handler \/\S+handler\.sh: .*ENOENT\n/m);
 });
 
 test('--exec: the output of the program comes out where payloads would, in order', async (t) => {

@@ -32,31 +32,63 @@ const mistakes: [string, CommandName, string[], RegExp][] = [
     /Did you mean one of --tls/,
   ],
   ['an unknown TLS version', 'naf-push', ['send', UE, '-m', 'x', '--tls', '1.1'], /1\.3, 1\.2/],
-  ['an unknown suite', 'naf-push', ['send', UE, '-m', 'x', '--suite', 'NULL'], /not NULL/],
+  ['two texts', 'naf-push', ['send', UE, '-m', 'x', '-m', 'y'], /Given twice: one call pushes one/],
+  ['two files', 'naf-push', ['send', UE, '-f', 'x', '-f', 'y'], /Given twice: one call pushes one/],
+  ['a file without a name', 'naf-push', ['send', UE, '-f', ''], /'' is invalid. Expected a path/],
+  [
+    'a state folder without a name',
+    'naf-push',
+    ['send', UE, '-m', 'x', '--state', ''],
+    /'' is invalid. Expected a path/,
+  ],
+  [
+    'a suite with a slip, of whichever version',
+    'naf-push',
+    ['send', UE, '-m', 'x', '--suite', 'psk-aes128-gcm-sha25'],
+    /TLS 1\.3 has TLS_AES_128_.*; TLS 1\.2 has .*; did you mean PSK-AES128-GCM-SHA256\?/,
+  ],
+  [
+    'an unknown suite for 1.2',
+    'naf-push',
+    ['send', UE, '-m', 'x', '--tls', '1.2', '--suite', 'NULL'],
+    /^[^\n]*no suite NULL: TLS 1\.2 has ECDHE-PSK-CHACHA20-POLY1305, [^;]*PSK-AES128-CBC-SHA256\n/,
+  ],
   [
     'a suite of another version',
     'naf-push',
     ['send', UE, '-m', 'x', '--tls', '1.3', '--suite', 'PSK-AES128-GCM-SHA256'],
-    /the policy for TLS 1\.3 has TLS_AES_128_GCM_SHA256/,
+    /no suite PSK-AES128-GCM-SHA256: TLS 1\.3 has TLS_AES_128_GCM_SHA256/,
   ],
   [
     'a 1.3 suite for 1.2',
     'naf-push',
     ['send', UE, '-m', 'x', '--tls', '1.2', '--suite', 'TLS_AES_128_GCM_SHA256'],
-    /the policy for TLS 1\.2 has ECDHE-PSK/,
+    /no suite TLS_AES_128_GCM_SHA256: TLS 1\.2 has ECDHE-PSK/,
   ],
   [
     'an SHA-384 suite',
     'naf-push',
     ['send', UE, '-m', 'x', '--suite', 'TLS_AES_256_GCM_SHA384'],
-    /not TLS_AES_256/,
+    /no suite TLS_AES_256/,
   ],
-  ['a trigger over TCP', 'naf-push', ['send', UE, '-m', 'x', '--trigger', 'tcp://h:1'], /udp:/],
+  ['a trigger over HTTP', 'naf-push', ['send', UE, '-m', 'x', '--trigger', 'http://h:1'], /udp:/],
   [
     'a port that is none',
     'naf-push',
     ['send', UE, '-m', 'x', '--listen', '127.0.0.1:65536'],
     /host:port/,
+  ],
+  [
+    'a trigger to port 0',
+    'naf-push',
+    ['send', UE, '-m', 'x', '--trigger', 'udp://127.0.0.1:0'],
+    /Port 0 is for listening/,
+  ],
+  [
+    'port 0 for UEs to connect to',
+    'naf-push',
+    ['send', UE, '-m', 'x', '--advertise', '127.0.0.1:0'],
+    /Port 0 is for listening/,
   ],
   ['a TTL below 0', 'naf-push', ['send', UE, '-m', 'x', '--ttl=-1'], /whole number from 0/],
   [
@@ -70,6 +102,26 @@ const mistakes: [string, CommandName, string[], RegExp][] = [
   ['no pushes to wait for', 'ue-listen', ['-C', '0'], /whole number from 1/],
   ['a format without a meaning', 'ue-listen', ['-F', '%z'], /"%z" has no meaning/],
   ['an unknown TLS version at the UE', 'ue-listen', ['--tls', '1.1'], /1\.3, 1\.2, any/],
+  [
+    'a file that no option takes',
+    'ue-listen',
+    ['my-sim.json'],
+    /--usim my-sim\.json, .*--exec PROGRAM -- my-sim\.json/,
+  ],
+  ['a program without a name', 'ue-listen', ['--exec', ''], /'' is invalid. Expected a path/],
+  ['a format for JSON', 'ue-listen', ['-F', '%p', '--json'], /cannot be used with option '--json'/],
+  [
+    'a format for a program',
+    'ue-listen',
+    ['-F', '%p', '--exec', '/bin/cat'],
+    /cannot be used with option '--exec/,
+  ],
+  [
+    'port 0 for triggers to come to',
+    'ue-listen',
+    ['--advertise', 'udp://127.0.0.1:0'],
+    /Port 0 is for listening/,
+  ],
   ['a trigger address that is none', 'ue-listen', ['--trigger', 'nowhere'], /host:port/],
 ];
 
@@ -81,6 +133,23 @@ for (const [what, name, args, words] of mistakes) {
     t.notRegex(said, /\n\s+at /, 'no stack');
   });
 }
+
+test('a word that is no UE is called what it is, not by the parser', async (t) => {
+  const { said } = await refusal(t, 'naf-push', ['somebody', '-m', 'x']);
+  t.true(said.startsWith("naf-push: 'somebody' is invalid. A UE is an IMSI"), said);
+});
+
+test('nothing at all is answered with the help, and is a mistake', async (t) => {
+  const { code, said } = await refusal(t, 'naf-push', []);
+  t.is(code, 2);
+  t.regex(said, /^Usage: naf-push [^]*Examples:/);
+});
+
+test('seconds may begin with their point', async (t) => {
+  const args = ['-W', '.1', '--trigger', 'udp://127.0.0.1:0'];
+  const { code, said } = await refusal(t, 'ue-listen', args);
+  t.is(code, 3, said);
+});
 
 test('help and version are no mistakes', async (t) => {
   for (const name of ['naf-push', 'ue-listen'] as const) {

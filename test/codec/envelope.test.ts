@@ -90,6 +90,16 @@ test('an envelope that is cut off at any octet is refused', (t) => {
   }
 });
 
+test('what is wrong with an envelope is said in octets, and an octet in hex', (t) => {
+  const fault = (octets: Uint8Array): string | undefined =>
+    t.throws(() => decodeEnvelope(octets), { code: 'ERR_UPA_MALFORMED' })?.message;
+  t.is(fault(Uint8Array.of(0x0a)), 'octet 0 is 0x11 for a GPI, not 0x0a');
+  t.is(fault(sealed.subarray(0, -1)), 'the envelope ends 1 octet early');
+  t.is(fault(sealed.subarray(0, -2)), 'the envelope ends 2 octets early');
+  t.is(fault(concat(sealed, Uint8Array.of(0))), '1 octet too many after the MAC');
+  t.is(fault(concat(sealed, Uint8Array.of(0, 0))), '2 octets too many after the MAC');
+});
+
 test('an envelope with any one bit flipped is refused', (t) => {
   for (const [bit, flipped] of flippedBits(sealed)) {
     t.throws(

@@ -196,7 +196,10 @@ test('a method that is not that of the Ua id is refused under a good MAC', (t) =
 
 test('octets after the NAF name are refused under a good MAC', (t) => {
   const trailing = forge(concat(octetsOf('plaintext'), Uint8Array.of(0)));
-  t.throws(() => openGpi(trailing, seal), { code: 'ERR_GPI_MALFORMED' });
+  t.throws(() => openGpi(trailing, seal), {
+    code: 'ERR_GPI_MALFORMED',
+    message: '1 octet too many after the NAF name',
+  });
 });
 
 test('a GPI for a Ua id without a method is never sealed', (t) => {

@@ -225,7 +225,7 @@ const wrong: [string, unknown, string][] = [
     'subscribers[1].imsi: an earlier subscriber has this IMSI',
   ],
   ...[
-    'tcp://127.0.0.1:2948',
+    'http://127.0.0.1:2948',
     'udp://127.0.0.1',
     'udp://127.0.0.1:0',
     'udp://h:65536',
@@ -237,7 +237,7 @@ const wrong: [string, unknown, string][] = [
   ].map((trigger): [string, unknown, string] => [
     `the trigger ${trigger}`,
     { subscribers: [{ ...sim, trigger }] },
-    'subscribers[0].trigger: expected udp://host:port',
+    'subscribers[0].trigger: expected udp://host:port or tcp://host:port',
   ]),
 ];
 for (const [what, content, reason] of wrong) {
