@@ -10,6 +10,8 @@ export type GbaErrorCode =
   | 'ERR_UPA_MAC'
   | 'ERR_UPA_DUPLICATE'
   | 'ERR_UPA_BUSY'
+  | 'ERR_SMS_MALFORMED'
+  | 'ERR_WSP_MALFORMED'
   | 'ERR_COAP_MALFORMED'
   | 'ERR_COAP_OVERSIZE'
   | 'ERR_AKA_MAC_FAILURE'
@@ -34,6 +36,7 @@ export type GbaErrorCode =
   | 'ERR_BSF_UNKNOWN_TRANSACTION'
   | 'ERR_STORE_UNAVAILABLE'
   | 'ERR_STORE_CORRUPT'
+  | 'ERR_EXEC_FAILED'
   | 'ERR_CONFIG_FILE'
   | 'ERR_CONFIG_MODE'
   | 'ERR_CONFIG_DEMO'
@@ -91,6 +94,9 @@ export class BsfError extends GbaError {}
 
 /** State on disk cannot be read or written. */
 export class StoreError extends GbaError {}
+
+/** A program of the lab's own, in place of one of our ports, did not do its part. */
+export class ExecError extends GbaError {}
 
 /** A file, flag or environment variable must be changed. */
 export class ConfigError extends GbaError {}

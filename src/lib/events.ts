@@ -14,6 +14,8 @@ export interface EventTable {
   'gba:trigger:sent': { to: string; octets: number; attempt: number };
   /** NAF: the UE's address answered that nothing listens there. */
   'gba:trigger:unreachable': { to: string };
+  /** NAF: the program that carries triggers did not take one. */
+  'gba:trigger:failed': { to: string; reason: string };
   /** UE: a datagram came in. */
   'gba:trigger:received': { from: string; octets: number };
   /** UE: a trigger was not acted upon; nothing was sent about it. */
@@ -42,6 +44,8 @@ export interface EventTable {
   'gba:layer:opened': { bTid: string; impi: string; via: 'bootstrap' | 'reconnect'; ms: number };
   /** Either end: the layer is gone. */
   'gba:layer:closed': { bTid: string; reason: string };
+  /** NAF: the UE said "not now"; the push goes out again after `afterMs`. */
+  'gba:push:postponed': { id: string; impi: string; afterMs: number };
   /** NAF: a push reached its last state. */
   'gba:push:settled': { id: string; impi: string; state: string; via: string | undefined };
   /** UE: a push was answered. */
@@ -57,6 +61,7 @@ const names: Record<EventName, true> = {
   'gba:bsf:answered': true,
   'gba:trigger:sent': true,
   'gba:trigger:unreachable': true,
+  'gba:trigger:failed': true,
   'gba:trigger:received': true,
   'gba:trigger:refused': true,
   'gba:trigger:accepted': true,
@@ -73,6 +78,7 @@ const names: Record<EventName, true> = {
   'gba:dial:failed': true,
   'gba:layer:opened': true,
   'gba:layer:closed': true,
+  'gba:push:postponed': true,
   'gba:push:settled': true,
   'gba:push:answered': true,
   'gba:push:failed': true,

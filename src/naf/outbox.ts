@@ -6,6 +6,8 @@ import { isWatched, publish } from '../lib/events.ts';
 import type { DeadReason, Entry, Receipt } from './entry.ts';
 import { Lane } from './lane.ts';
 
+/** What a TTL of 0 means (RFC 8030 5.2). */
+const NO_LAYER = 'no layer was open, and with a TTL of 0 a push waits for none';
 /** A UE that says "not now, but at once again" must not keep both ends busy. */
 const LEAST_PAUSE_MS = 100;
 
@@ -77,10 +79,11 @@ export class Outbox {
         return;
       case 'not-now': {
         const lane = this.#laneOf(entry);
-        const againAt = now + Math.max(answer.afterMs, LEAST_PAUSE_MS);
-        lane.heldUntil = Math.max(lane.heldUntil, againAt);
+        const afterMs = Math.max(answer.afterMs, LEAST_PAUSE_MS);
+        lane.heldUntil = Math.max(lane.heldUntil, now + afterMs);
         entry.unanswered = false;
         this.putBack([entry]);
+        publish('gba:push:postponed', { id: entry.push.id, impi: this.#ue, afterMs });
       }
     }
   }
@@ -90,7 +93,10 @@ export class Outbox {
     const lanes = [...this.#lanes.values()];
     const late = lanes.flatMap((lane) => lane.takeLate(now));
     this.#queued -= late.length;
-    for (const entry of late) this.#die(entry, now, 'expired', 'its time to live was over');
+    for (const entry of late) {
+      const { ttlSeconds } = entry.push;
+      this.#die(entry, now, 'expired', ttlSeconds > 0 ? 'its time to live was over' : NO_LAYER);
+    }
     return Math.min(...lanes.map((lane) => lane.nextDeadline()));
   }
 

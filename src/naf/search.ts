@@ -61,7 +61,7 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
 }
 
 function silent({ impi, patience }: SearchOptions, wasHere: boolean): ChannelError {
-  const within = `within ${Math.round(patience.giveUpMs / 1_000)} s`;
+  const within = `within ${patience.giveUpMs / 1_000} s`;
   const sentence = wasHere
     ? `the connection to ${impi} was lost and it did not come back ${within}: it is off, asleep or out of reach`
     : `${impi} did not connect ${within}: it is absent, or its SIM holds another key (or has seen ` +
