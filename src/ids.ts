@@ -7,6 +7,8 @@ declare const brand: unique symbol;
 type Brand<T, B extends string> = T & { readonly [brand]: B };
 
 export type Imsi = Brand<string, 'Imsi'>;
+/** `+` and 7 to 15 digits: an international number (E.164). */
+export type Msisdn = Brand<string, 'Msisdn'>;
 /** IMS private identity, `user@domain`. */
 export type Impi = Brand<string, 'Impi'>;
 /** A lower-case host name. */
@@ -34,6 +36,12 @@ export const P_TID_OCTETS = 12;
 export function parseImsi(text: string): Imsi {
   if (!/^\d{6,15}$/.test(text)) malformed('an IMSI is 6 to 15 digits', text);
   return text as Imsi;
+}
+
+/** @throws CodecError ERR_ID_MALFORMED unless it is `+` and 7 to 15 digits, the first of a country code. */
+export function parseMsisdn(text: string): Msisdn {
+  if (!/^\+[1-9]\d{6,14}$/.test(text)) malformed('an MSISDN is + and 7 to 15 digits', text);
+  return text as Msisdn;
 }
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is `user@domain` of printable ASCII, at most 255 octets. */

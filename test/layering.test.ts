@@ -16,7 +16,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['codec'],
   ['ports'],
   ['sa'],
-  ['store', 'net'],
+  ['store', 'net', 'exec'],
   ['bsf', 'naf', 'ue'],
   ['inspect'],
   ['cli'],

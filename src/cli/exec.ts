@@ -15,7 +15,7 @@ const TEMPORARY_FAILURE = 75;
  * the system does it: a name without a slash in the folders of `searchPath`.
  * @throws ConfigError ERR_CONFIG_FILE.
  */
-export function requireProgram(file: string, searchPath = '/usr/bin:/bin'): void {
+export function requireProgram(what: string, file: string, searchPath = '/usr/bin:/bin'): void {
   const candidates = file.includes('/')
     ? [file]
     : searchPath.split(delimiter).map((folder) => join(folder, file));
@@ -26,7 +26,7 @@ export function requireProgram(file: string, searchPath = '/usr/bin:/bin'): void
     first === undefined
       ? `there is no such program${file.includes('/') ? '' : ' in the folders of PATH'}`
       : `${first} is not executable: run chmod +x ${first}`;
-  throw new ConfigError('ERR_CONFIG_FILE', `--exec ${file}: ${fault}`);
+  throw new ConfigError('ERR_CONFIG_FILE', `${what}${file}: ${fault}`);
 }
 
 /**

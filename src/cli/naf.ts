@@ -1,8 +1,8 @@
 /** A NAF with its BSF and HSS inside, put together from the options of `send` and `sa announce`. */
 import { Option, type Command } from 'commander';
 import { createBsf } from '../bsf/bsf.ts';
-import { createHss } from '../bsf/hss.ts';
-import { BsfError, ConfigError } from '../errors.ts';
+import { ConfigError } from '../errors.ts';
+import { createExecTriggerSender } from '../exec/trigger.ts';
 import { homePublicDomain, parseFqdn, type Fqdn, type Impi } from '../ids.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
@@ -15,9 +15,9 @@ import {
   type TriggerAddress,
 } from '../codec/address.ts';
 import { createTriggerSender } from '../net/upa-sender.ts';
-import { openFileStore } from '../store/file-store.ts';
-import { loadTlsPolicy, packageFile } from '../store/policy.ts';
-import { readSubscribers, type SubscriberRecord } from '../store/subscribers.ts';
+import type { TriggerSender } from '../ports.ts';
+import { loadTlsPolicy } from '../store/policy.ts';
+import { requireProgram } from './exec.ts';
 import { EXIT, type CommandIo } from './io.ts';
 import { keyLogFor } from './keylog.ts';
 import {
@@ -29,19 +29,21 @@ import {
   fqdn,
   keylogOption,
   path,
-  stateFolder,
+  program,
   stateOption,
   wholeNumber,
+  type Carrier,
+  type ProgramWords,
   type UeName,
 } from './options.ts';
 import { CommandFailure, usageError } from './run.ts';
+import { openSubscribers, type SubscriberOptions, type Subscribers } from './subscribers.ts';
 
-export interface NafOptions {
-  readonly subscribers?: string;
-  readonly state?: string;
+export interface NafOptions extends SubscriberOptions {
   readonly listen: Endpoint;
   readonly advertise?: Endpoint;
-  readonly trigger?: TriggerAddress;
+  readonly trigger?: Carrier;
+  readonly gba?: 'me' | 'u';
   readonly naf?: Fqdn;
   readonly tls?: TlsVersion;
   readonly suite?: string;
@@ -56,6 +58,17 @@ export function addNafOptions(command: Command): Command {
       '--subscribers <file>',
       'JSON file of IMSIs and keys, mode 0600 (default: the demo subscribers)',
       path,
+    )
+    .addOption(
+      new Option('--av <exec:program>', 'vectors out of a program instead of a file of keys')
+        .argParser(program)
+        .conflicts('subscribers'),
+    )
+    .addOption(
+      new Option(
+        '--gba <type>',
+        'where keys are derived (default: on the card when it can)',
+      ).choices(['me', 'u']),
     )
     .option(
       '--naf <fqdn>',
@@ -88,6 +101,9 @@ export function addNafOptions(command: Command): Command {
     .addOption(allowDemoOption());
 }
 
+/** A short message may take a while: no second vector before. */
+const CARRIER_MS = 60_000;
+
 export interface OpenNaf {
   readonly server: PushServer;
   /** The subscribers' IMPIs, in the order of the names that were given. */
@@ -109,31 +125,32 @@ export async function openNaf(
   io: CommandIo,
   settings: NafSettings,
 ): Promise<OpenNaf> {
-  const file = options.subscribers ?? packageFile('certs-none/demo-subscribers.json');
-  const { demo, subscribers } = readSubscribers(file);
-  const found = settings.ues.map((ue) => findSubscriber(subscribers, ue, file));
-  const impis = found.map(({ impi }) => impi);
-  const triggers = new Map(
-    found.map((record) => [record.impi, options.trigger ?? record.trigger ?? DEFAULT_TRIGGER]),
-  );
-  if (demo && options.dangerouslyAllowDemoKeys !== true)
-    requireLoopback(options, triggers.values());
+  const { trigger, av } = options;
+  const words = isProgram(trigger) ? trigger : undefined;
+  if (words) requireProgram('--trigger exec:', words[0] ?? '', io.env['PATH']);
+  if (av) requireProgram('--av exec:', av[0] ?? '', io.env['PATH']);
+  const known = await openSubscribers(options, settings.ues, io);
+  const addressOf = (impi: Impi): TriggerAddress =>
+    (isProgram(trigger) ? undefined : trigger) ?? known.triggerOf(impi) ?? DEFAULT_TRIGGER;
+  const addresses = words ? [] : known.impis.map(addressOf);
+  if (known.demo && options.dangerouslyAllowDemoKeys !== true) requireLoopback(options, addresses);
 
   requireReachable(options);
   const policy = loadTlsPolicy();
   const { binding, only } = usageError(() => bindingFrom(options.tls, options.suite, policy));
   const keylog = keyLogFor(options.keylog, 'naf-push', io);
-  const store = await openFileStore({ folder: stateFolder(options.state, io.env), name: 'hss' });
-  const hss = createHss({ subscribers, store });
   const server = await listenPushServer({
-    bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
-    triggers: createTriggerSender({ clock: systemClock }),
+    bsf: createBsf({ hss: known.hss, clock: systemClock, policy: policy.keyLifetime }),
+    triggers: triggerSender(words, known, io),
     policy: only,
     binding,
-    nafFqdn: options.naf ?? defaultNafFqdn(impis[0]),
+    nafFqdn: options.naf ?? defaultNafFqdn(known.impis[0]),
     listen: options.listen,
-    triggerAddress: (impi) => triggers.get(impi),
-    patience: { giveUpMs: settings.giveUpMs },
+    triggerAddress: words ? () => undefined : addressOf,
+    patience: { giveUpMs: settings.giveUpMs, ...(words && { triggerMs: CARRIER_MS }) },
+    ...(options.gba && {
+      uiccOrMe: options.gba === 'u' ? ('GBA_U' as const) : ('GBA_ME' as const),
+    }),
     bootstrap: settings.bootstrap ?? true,
     ...(options.advertise && { advertise: options.advertise }),
     ...(options.lifetime !== undefined && { lifetimeSeconds: options.lifetime }),
@@ -141,26 +158,27 @@ export async function openNaf(
   });
   return {
     server,
-    impis,
+    impis: known.impis,
     async close() {
       await server.close();
-      await store.close();
+      await known.close();
       keylog?.close();
     },
   };
 }
 
-function findSubscriber(
-  subscribers: readonly SubscriberRecord[],
-  ue: UeName,
-  file: string,
-): SubscriberRecord {
-  const found = subscribers.find((record) =>
-    'imsi' in ue ? record.imsi === ue.imsi : record.impi === ue.impi,
-  );
-  if (found !== undefined) return found;
-  const name = 'imsi' in ue ? ue.imsi : ue.impi;
-  throw new BsfError('ERR_BSF_UNKNOWN_SUBSCRIBER', `${file} has no subscriber ${name}`);
+function isProgram(carrier: Carrier | undefined): carrier is ProgramWords {
+  return Array.isArray(carrier);
+}
+
+function triggerSender(
+  words: ProgramWords | undefined,
+  { msisdnOf: msisdn }: Subscribers,
+  io: CommandIo,
+): TriggerSender {
+  if (words === undefined) return createTriggerSender({ clock: systemClock });
+  const onStderr = (chunk: Buffer): void => void io.stderr.write(chunk);
+  return createExecTriggerSender({ command: words, clock: systemClock, msisdn, onStderr });
 }
 
 function requireReachable({ listen, advertise }: NafOptions): void {

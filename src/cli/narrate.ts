@@ -15,6 +15,7 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
   'gba:trigger:refused': ({ from, reason, code }) =>
     `refused a trigger from ${from}: ${reason} (${code})`,
   'gba:trigger:unreachable': ({ to }) => `nothing listens for triggers at ${to}`,
+  'gba:trigger:failed': ({ reason }) => reason,
   'gba:tls:refused': ({ remote, reason, code }) =>
     `no secure layer with ${remote}: ${reason} (${code})`,
   'gba:push:postponed': ({ impi }) => `${impi} says "not now": pushes wait until it takes them`,
@@ -23,7 +24,12 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
 
 /** What is whose business, when both ends are in one process. */
 const TOLD: Readonly<Record<NarrationOptions['command'], readonly EventName[]>> = {
-  'naf-push': ['gba:trigger:unreachable', 'gba:tls:refused', 'gba:push:postponed'],
+  'naf-push': [
+    'gba:trigger:unreachable',
+    'gba:trigger:failed',
+    'gba:tls:refused',
+    'gba:push:postponed',
+  ],
   'ue-listen': ['gba:trigger:refused', 'gba:tls:refused', 'gba:push:failed'],
 };
 

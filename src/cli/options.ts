@@ -11,7 +11,13 @@ import {
   type TlsPolicy,
   type TlsVersion,
 } from '../lib/suites.ts';
-import { parseEndpoint, parseTriggerAddress, type Endpoint } from '../codec/address.ts';
+import {
+  parseEndpoint,
+  parseTriggerAddress,
+  type Endpoint,
+  type TriggerAddress,
+} from '../codec/address.ts';
+import { parseCommand } from '../exec/program.ts';
 import type { CommandIo } from './io.ts';
 import { nearest } from './suggest.ts';
 
@@ -81,6 +87,35 @@ export const triggerAddress = argument(parseTriggerAddress);
 export const farEndpoint = argument((text) => requirePort(parseEndpoint(text)));
 export const farTriggerAddress = argument((text) => requirePort(parseTriggerAddress(text)));
 export const fqdn = argument(parseFqdn);
+
+/** The words of `exec:PROGRAM ARGUMENT ...`, a port that is a program. */
+export type ProgramWords = readonly string[];
+
+/** Undefined for a text that does not begin with `exec:`. */
+export function programIn(text: string): ProgramWords | undefined {
+  return text.startsWith('exec:') ? parseCommand(text.slice('exec:'.length)) : undefined;
+}
+
+export const program = argument((text): ProgramWords => {
+  const words = programIn(text);
+  if (words === undefined)
+    throw new RangeError('expected exec:PROGRAM, with arguments after spaces');
+  return words;
+});
+
+/** How a NAF brings triggers to UEs: to an address, or by a program. */
+export type Carrier = TriggerAddress | ProgramWords;
+export const carrier = argument(
+  (text): Carrier => programIn(text) ?? requirePort(parseTriggerAddress(text)),
+);
+
+/** How triggers come to a UE: several addresses, or lines on stdin; each use of the option adds one. */
+export type Inlet = TriggerAddress | 'stdin';
+const inlet = argument((text): Inlet => (text === 'stdin:' ? 'stdin' : parseTriggerAddress(text)));
+export const inlets = (text: string, earlier: readonly Inlet[] | undefined): readonly Inlet[] => [
+  ...(earlier ?? []),
+  inlet(text),
+];
 
 /** `<ue>`: an IMSI, or an IMPI. What it is in full is the subscriber file's to say. */
 export type UeName = { readonly imsi: Imsi } | { readonly impi: Impi };

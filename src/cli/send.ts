@@ -6,7 +6,7 @@ import { addNafOptions, openNaf, type NafOptions } from './naf.ts';
 import { narrate } from './narrate.ts';
 import {
   argument,
-  farTriggerAddress,
+  carrier,
   once,
   parseUe,
   path,
@@ -41,8 +41,8 @@ export function addSendCommand(program: Command, io: CommandIo): void {
     .option('-l, --stdin-lines', 'push every line of stdin, all over the same layer')
     .option(
       '--trigger <address>',
-      'where the UE hears triggers: udp://host:port or tcp://host:port',
-      farTriggerAddress,
+      'where the UE hears triggers: udp://host:port, tcp://host:port, or exec:PROGRAM to bring them',
+      carrier,
     )
     .option(
       '--ttl <seconds>',

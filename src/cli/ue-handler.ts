@@ -30,7 +30,7 @@ export function handlerFor(
         `--exec PROGRAM -- ${args.join(' ')}`,
     );
   }
-  if (exec !== undefined) requireProgram(exec, io.env['PATH']);
+  if (exec !== undefined) requireProgram('--exec ', exec, io.env['PATH']);
   const print = usageError(() => pushFormat(format, io.stdout.isTTY === true));
   return async (push) => {
     if (exec === undefined) {

@@ -8,9 +8,8 @@ import { formatTriggerAddress, isLoopback, type TriggerAddress } from '../codec/
 import { lockFolder } from '../store/folder-lock.ts';
 import { openHandledLog } from '../store/handled-log.ts';
 import { openFileStore } from '../store/file-store.ts';
-import { loadTlsPolicy, packageFile } from '../store/policy.ts';
+import { loadTlsPolicy } from '../store/policy.ts';
 import { parseJson, readSecretFile } from '../store/secret-file.ts';
-import { readUsim } from '../store/subscribers.ts';
 import {
   defaultConnectPolicy,
   demoConnectPolicy,
@@ -18,7 +17,7 @@ import {
   type ConnectPolicy,
 } from '../ue/connect-policy.ts';
 import { listenForPushes } from '../ue/listener.ts';
-import { createUsim } from '../ue/usim.ts';
+import type { AtomicStore } from '../ports.ts';
 import { EXIT, whenAborted, writeJson, type CommandIo } from './io.ts';
 import { keyLogFor } from './keylog.ts';
 import { narrate } from './narrate.ts';
@@ -26,22 +25,28 @@ import {
   allowDemoOption,
   DEFAULT_TRIGGER,
   farTriggerAddress,
+  inlets,
   keylogOption,
   path,
   seconds,
   stateFolder,
   stateOption,
-  triggerAddress,
   wholeNumber,
+  type Inlet,
 } from './options.ts';
 import { FORMAT_HELP } from './push-format.ts';
 import { bindOutput, CommandFailure, run } from './run.ts';
 import { countdown, handlerFor, type HandlerOptions } from './ue-handler.ts';
+import { openSim } from './sim.ts';
+import { receiveLines } from './trigger-lines.ts';
 import { packageVersion } from './version.ts';
 
 interface ListenOptions extends HandlerOptions {
   readonly usim?: string;
-  readonly trigger: TriggerAddress;
+  readonly trigger?: readonly Inlet[];
+  readonly auts: boolean;
+  readonly pskIdentity: 'b-tid' | 'p-tid';
+  readonly gbaUKey: 'external' | 'internal';
   readonly advertise?: TriggerAddress;
   readonly connectPolicy?: string;
   readonly tls: TlsVersion | 'any';
@@ -65,16 +70,29 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
     .argument('[args...]', 'arguments for the --exec program, after --')
     .option(
       '--usim <file>',
-      'JSON file with IMSI and keys, mode 0600 (default: the demo USIM)',
+      'JSON file with IMSI and keys, mode 0600, or exec:PROGRAM (default: the demo USIM)',
       path,
     )
     .addOption(
       new Option(
         '--trigger <address>',
-        'where triggers come in: udp://host:port or tcp://host:port',
+        'where triggers come in: udp://host:port, tcp://host:port or stdin:; several times for several ' +
+          `ways (default: ${formatTriggerAddress(DEFAULT_TRIGGER)})`,
+      ).argParser(inlets),
+    )
+    .option('--no-auts', 'never answer a trigger with AUTS when SQN is out of step')
+    .addOption(
+      new Option('--psk-identity <id>', 'what this UE calls itself in TLS')
+        .choices(['b-tid', 'p-tid'])
+        .default('b-tid'),
+    )
+    .addOption(
+      new Option(
+        '--gba-u-key <key>',
+        'in GBA_U: Ks_ext_NAF, or Ks_int_NAF as a UICC with TLS would',
       )
-        .argParser(triggerAddress)
-        .default(DEFAULT_TRIGGER, formatTriggerAddress(DEFAULT_TRIGGER)),
+        .choices(['external', 'internal'])
+        .default('external'),
     )
     .option(
       '--advertise <address>',
@@ -124,27 +142,27 @@ async function listen(
   options: ListenOptions,
   io: CommandIo,
 ): Promise<number> {
-  const { demo, credentials } = readUsim(options.usim ?? packageFile('certs-none/demo-usim.json'));
-  if (demo && options.dangerouslyAllowDemoKeys !== true && !isLoopback(options.trigger.host)) {
-    throw new ConfigError(
-      'ERR_CONFIG_DEMO',
-      `the demo USIM's key is published, so it listens on loopback only, not at ${options.trigger.host}: ` +
-        'give --usim FILE, or --dangerously-allow-demo-keys',
-    );
-  }
+  const ways = options.trigger ?? [DEFAULT_TRIGGER];
+  const addresses = ways.filter((one) => one !== 'stdin');
+  const sim = await openSim(options, addresses, io);
   const finish = new AbortController();
   const handler = countdown(handlerFor(args, options, io), options.count, finish);
-  const folder = join(stateFolder(options.state, io.env), `ue-${credentials.imsi}`);
+  const folder = join(stateFolder(options.state, io.env), `ue-${sim.imsi}`);
   const unlock = lockFolder(folder);
   const keylog = keyLogFor(options.keylog, 'ue-listen', io);
   const endNarration = narrate(io, { command: 'ue-listen', ...options });
-  const store = await openFileStore({ folder, name: 'usim' });
+  let store: AtomicStore | undefined;
   try {
+    store = await openFileStore({ folder, name: 'usim' });
+    const usim = sim.open(store);
     const listener = await listenForPushes({
-      usim: createUsim({ credentials, store }),
-      listen: options.trigger,
+      usim,
+      listen: addresses,
       policy: loadTlsPolicy(),
-      connectPolicy: connectPolicyFor(options),
+      connectPolicy: connectPolicyFor(options, sim.demo, addresses),
+      pskIdentity: options.pskIdentity,
+      pskKey: options.gbaUKey,
+      ...(options.auts && { autsStore: store }),
       versions: options.tls === 'any' ? ['1.3', '1.2'] : [options.tls],
       handler,
       handledLog: openHandledLog(join(folder, 'handled.log')),
@@ -152,16 +170,23 @@ async function listen(
       ...(options.advertise && { advertise: options.advertise }),
       ...(keylog && { dangerouslyLogKeys: keylog.write }),
     });
-    announceListening(formatTriggerAddress(listener.address), credentials.impi, options, io);
+    const where = [
+      ...listener.addresses.map(formatTriggerAddress),
+      ...(ways.includes('stdin') ? ['stdin:'] : []),
+    ];
+    announceListening(where, usim.impi, options, io);
     const timeOver = options.wait === undefined ? undefined : timer(options.wait * 1_000);
     const counted = whenAborted(finish.signal).then(() => EXIT.ok);
     const stopped = whenAborted(io.signal).then(() => EXIT.interrupted);
-    const code = await Promise.race([counted, stopped, ...(timeOver ? [timeOver.over] : [])]);
+    const ends = [counted, stopped, ...(timeOver ? [timeOver.over] : [])];
+    if (ways.includes('stdin')) ends.push(receiveLines(listener, io));
+    const code = await Promise.race(ends);
     timeOver?.cancel();
+    io.stdin.destroy();
     await listener.drain();
     return code;
   } finally {
-    await store.close();
+    await store?.close();
     keylog?.close();
     endNarration();
     unlock();
@@ -169,19 +194,30 @@ async function listen(
 }
 
 function announceListening(
-  trigger: string,
+  where: readonly string[],
   impi: string,
   { json, quiet }: ListenOptions,
   io: CommandIo,
 ): void {
-  if (json === true) writeJson(io.stdout, { event: 'listening', trigger, impi, pid: process.pid });
-  else if (quiet !== true) io.stderr.write(`ue-listen: ${impi} waits for triggers at ${trigger}\n`);
+  const [trigger] = where;
+  const more = where.length > 1 && { triggers: where };
+  if (json === true) {
+    writeJson(io.stdout, { event: 'listening', trigger, ...more, impi, pid: process.pid });
+  } else if (quiet !== true) {
+    io.stderr.write(`ue-listen: ${impi} waits for triggers at ${where.join(' and ')}\n`);
+  }
 }
 
-/** Triggers from loopback alone lead to loopback alone; else what the file says, or the NAF's own address. */
-function connectPolicyFor({ connectPolicy, trigger }: ListenOptions): ConnectPolicy {
-  if (connectPolicy === undefined)
-    return isLoopback(trigger.host) ? demoConnectPolicy : defaultConnectPolicy;
+/** A demo SIM, and triggers from loopback alone, lead to loopback alone; else what the file says, or the NAF's own address. */
+function connectPolicyFor(
+  { connectPolicy }: ListenOptions,
+  demo: boolean,
+  addresses: readonly TriggerAddress[],
+): ConnectPolicy {
+  if (connectPolicy === undefined) {
+    const local = addresses.length > 0 && addresses.every(({ host }) => isLoopback(host));
+    return demo || local ? demoConnectPolicy : defaultConnectPolicy;
+  }
   const json = parseJson(connectPolicy, readSecretFile(connectPolicy).text);
   try {
     return parseConnectPolicy(json);

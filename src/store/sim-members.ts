@@ -4,7 +4,7 @@ import type { AkaCredentials } from '../aka/credentials.ts';
 import { deriveOpc } from '../aka/milenage.ts';
 import { deriveTopc } from '../aka/tuak.ts';
 import { parseTriggerAddress, type TriggerAddress } from '../codec/address.ts';
-import { impiFromImsi, parseImsi, type Impi, type Imsi } from '../ids.ts';
+import { impiFromImsi, parseImsi, parseMsisdn, type Impi, type Imsi, type Msisdn } from '../ids.ts';
 import { fromHex, isHex } from '../lib/bytes.ts';
 import type { GbaType } from '../ports.ts';
 
@@ -23,6 +23,8 @@ export type SubscriberRecord = UsimCredentials & {
   readonly amf: Uint8Array;
   /** Where to send triggers to when nobody says otherwise. */
   readonly trigger?: TriggerAddress;
+  /** For triggers by SMS. */
+  readonly msisdn?: Msisdn;
 };
 
 function hex(...octets: readonly number[]): z.ZodType<Uint8Array> {
@@ -35,6 +37,7 @@ function hex(...octets: readonly number[]): z.ZodType<Uint8Array> {
 
 const IMSI_RULE = { error: 'expected 6 to 15 digits in quotes' };
 const TRIGGER_RULE = 'expected udp://host:port or tcp://host:port';
+const MSISDN_RULE = { error: 'expected + and 7 to 15 digits in quotes' };
 const ALGORITHM_RULE = { error: 'expected "milenage" or "tuak"' };
 const ITERATIONS_RULE = { error: 'expected 1 to 255' };
 
@@ -51,6 +54,11 @@ export const simMembers = z.strictObject({
   iterations: z.int(ITERATIONS_RULE).min(1, ITERATIONS_RULE).max(255, ITERATIONS_RULE).optional(),
   resBits: z.literal([32, 64, 128], { error: 'expected 32, 64 or 128' }).optional(),
   gbaU: z.boolean({ error: 'expected true or false' }).default(false),
+  msisdn: z
+    .string(MSISDN_RULE)
+    .regex(/^\+[1-9]\d{6,14}$/, MSISDN_RULE)
+    .transform(parseMsisdn)
+    .optional(),
   amf: hex(2).default(Uint8Array.of(0x80, 0x00)),
   trigger: z
     .string({ error: TRIGGER_RULE })

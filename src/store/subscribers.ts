@@ -27,7 +27,7 @@ export interface UsimFile {
 
 /**
  * Reads `{ "demo"?, "source"?, "subscribers": [{ "imsi", "mncDigits"?, "algorithm"?, "k", "opc" | "op" |
- * "topc" | "top", "iterations"?, "resBits"?, "gbaU"?, "amf"?, "trigger"? }] }`. Unless it says `"demo": true`, only its owner may be able to read it.
+ * "topc" | "top", "iterations"?, "resBits"?, "gbaU"?, "amf"?, "trigger"?, "msisdn"? }] }`. Unless it says `"demo": true`, only its owner may be able to read it.
  * @throws ConfigError ERR_CONFIG_FILE, which names the file and member but never a value;
  *   ERR_CONFIG_MODE.
  */
@@ -53,8 +53,9 @@ function readKeys<T>(file: string, schema: z.ZodType<T>): T {
 }
 
 function recordOf(sim: SimMembers, context: z.RefinementCtx): SubscriberRecord {
-  const { amf, trigger } = sim;
-  return { ...credentialsOf(sim, context), amf, ...(trigger && { trigger }) };
+  const { amf, trigger, msisdn } = sim;
+  const credentials = credentialsOf(sim, context);
+  return { ...credentials, amf, ...(trigger && { trigger }), ...(msisdn && { msisdn }) };
 }
 
 function refuseTwins(records: readonly SubscriberRecord[], context: z.RefinementCtx): void {

@@ -34,7 +34,7 @@ import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
 
 export interface UeListenerOptions {
   readonly usim: Usim;
-  /** Where triggers come in, one way or several; port 0 lets the system choose. */
+  /** Where triggers come in, one way, several or none; port 0 lets the system choose. */
   readonly listen: TriggerAddress | readonly TriggerAddress[];
   readonly policy: TlsPolicy;
   readonly connectPolicy: ConnectPolicy;
@@ -252,7 +252,8 @@ export class UeListener {
 
   /** What a NAF may be told; where this listens on all addresses, no one of them is known to be good. */
   #ownAddress(): string | undefined {
-    const address = this.#options.advertise ?? this.address;
+    const address = this.#options.advertise ?? this.#upa[0]?.address;
+    if (address === undefined) return undefined;
     const unspecified = address.host === '0.0.0.0' || address.host === '::';
     return unspecified ? undefined : formatTriggerAddress(address);
   }

@@ -1,0 +1,51 @@
+/** The SIM of `ue-listen`: in software out of a file, or behind a program. */
+import { isLoopback, type TriggerAddress } from '../codec/address.ts';
+import { ConfigError } from '../errors.ts';
+import { openExecUsim } from '../exec/usim.ts';
+import type { Imsi } from '../ids.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { AtomicStore, Usim } from '../ports.ts';
+import { packageFile } from '../store/policy.ts';
+import { readUsim } from '../store/subscribers.ts';
+import { createUsim } from '../ue/usim.ts';
+import { requireProgram } from './exec.ts';
+import type { CommandIo } from './io.ts';
+import { programIn } from './options.ts';
+
+export interface SimOptions {
+  readonly usim?: string;
+  readonly dangerouslyAllowDemoKeys?: boolean;
+}
+
+export interface Sim {
+  readonly imsi: Imsi;
+  /** Its key is published. */
+  readonly demo: boolean;
+  /** A SIM in software keeps its SQN in `store`; a program's own SIM does not need it. */
+  readonly open: (store: AtomicStore) => Usim;
+}
+
+/** @throws ConfigError, ExecError; ERR_CONFIG_DEMO for the demo SIM where strangers can send triggers. */
+export async function openSim(
+  { usim: named, dangerouslyAllowDemoKeys }: SimOptions,
+  listen: readonly TriggerAddress[],
+  io: CommandIo,
+): Promise<Sim> {
+  const words = named === undefined ? undefined : programIn(named);
+  if (words !== undefined) {
+    requireProgram('--usim exec:', words[0] ?? '', io.env['PATH']);
+    const onStderr = (chunk: Buffer): void => void io.stderr.write(chunk);
+    const usim = await openExecUsim({ command: words, clock: systemClock, onStderr });
+    return { imsi: usim.imsi, demo: false, open: () => usim };
+  }
+  const { demo, credentials } = readUsim(named ?? packageFile('certs-none/demo-usim.json'));
+  const away = listen.find(({ host }) => !isLoopback(host));
+  if (demo && away !== undefined && dangerouslyAllowDemoKeys !== true) {
+    throw new ConfigError(
+      'ERR_CONFIG_DEMO',
+      `the demo USIM's key is published, so it listens on loopback only, not at ${away.host}: ` +
+        'give --usim FILE, or --dangerously-allow-demo-keys',
+    );
+  }
+  return { imsi: credentials.imsi, demo, open: (store) => createUsim({ credentials, store }) };
+}

@@ -1,0 +1,88 @@
+/** Whom a NAF pushes to, and where their vectors come from: a file of keys, or a program of the lab's own. */
+import { createHss } from '../bsf/hss.ts';
+import { BsfError } from '../errors.ts';
+import { createExecHss } from '../exec/hss.ts';
+import type { Impi, Msisdn } from '../ids.ts';
+import { systemClock } from '../lib/clock.ts';
+import type { TriggerAddress } from '../codec/address.ts';
+import type { Hss } from '../ports.ts';
+import { openFileStore } from '../store/file-store.ts';
+import { packageFile } from '../store/policy.ts';
+import { readSubscribers, type SubscriberRecord } from '../store/subscribers.ts';
+import type { CommandIo } from './io.ts';
+import { impiOf, stateFolder, type UeName } from './options.ts';
+
+export interface SubscriberOptions {
+  readonly subscribers?: string;
+  /** The words of `--av exec:`. */
+  readonly av?: readonly string[];
+  readonly state?: string;
+}
+
+export interface Subscribers {
+  /** In the order of the names that were given. */
+  readonly impis: readonly Impi[];
+  readonly hss: Hss;
+  /** The keys are published. */
+  readonly demo: boolean;
+  /** What the file says of each. */
+  readonly triggerOf: (impi: Impi) => TriggerAddress | undefined;
+  readonly msisdnOf: (impi: Impi) => Msisdn | undefined;
+  close(): Promise<void>;
+}
+
+/** @throws ConfigError, BsfError ERR_BSF_UNKNOWN_SUBSCRIBER, StoreError. */
+export async function openSubscribers(
+  options: SubscriberOptions,
+  ues: readonly UeName[],
+  io: CommandIo,
+): Promise<Subscribers> {
+  if (options.av !== undefined) return programSubscribers(options.av, ues, io);
+  const file = options.subscribers ?? packageFile('certs-none/demo-subscribers.json');
+  const { demo, subscribers } = readSubscribers(file);
+  const found = new Map(
+    ues.map((ue) => {
+      const record = findSubscriber(subscribers, ue, file);
+      return [record.impi, record];
+    }),
+  );
+  const store = await openFileStore({ folder: stateFolder(options.state, io.env), name: 'hss' });
+  return {
+    impis: [...found.keys()],
+    hss: createHss({ subscribers, store }),
+    demo,
+    triggerOf: (impi) => found.get(impi)?.trigger,
+    msisdnOf: (impi) => found.get(impi)?.msisdn,
+    close: () => store.close(),
+  };
+}
+
+/** The program knows them, and keeps SQN. */
+function programSubscribers(
+  command: readonly string[],
+  ues: readonly UeName[],
+  io: CommandIo,
+): Subscribers {
+  const onStderr = (chunk: Buffer): void => void io.stderr.write(chunk);
+  return {
+    impis: ues.map((ue) => impiOf(ue)),
+    hss: createExecHss({ command, clock: systemClock, onStderr }),
+    demo: false,
+    triggerOf: () => undefined,
+    msisdnOf: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
+function findSubscriber(
+  subscribers: readonly SubscriberRecord[],
+  ue: UeName,
+  file: string,
+): SubscriberRecord {
+  const found = subscribers.find((record) =>
+    'imsi' in ue ? record.imsi === ue.imsi : record.impi === ue.impi,
+  );
+  if (found !== undefined) return found;
+  const name = 'imsi' in ue ? ue.imsi : ue.impi;
+  throw new BsfError('ERR_BSF_UNKNOWN_SUBSCRIBER', `${file} has no subscriber ${name}`);
+}
