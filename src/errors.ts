@@ -42,6 +42,7 @@ export type GbaErrorCode =
   | 'ERR_CONFIG_DEMO'
   | 'ERR_CONFIG_ADDRESS';
 
+/** What an error says beside its code and message. */
 export interface GbaErrorOptions {
   /** True when the same call may succeed later without anybody changing anything. */
   readonly retryable?: boolean;

@@ -6,6 +6,7 @@ import { SUITES, type Tls12Suite, type TlsBinding } from './lib/suites.ts';
 declare const brand: unique symbol;
 type Brand<T, B extends string> = T & { readonly [brand]: B };
 
+/** International mobile subscriber identity: 6 to 15 digits (TS 23.003 2.2). */
 export type Imsi = Brand<string, 'Imsi'>;
 /** `+` and 7 to 15 digits: an international number (E.164). */
 export type Msisdn = Brand<string, 'Msisdn'>;
@@ -30,6 +31,7 @@ export type PushId = Brand<string, 'PushId'>;
 export const PSK_NAMESPACE = '3GPP-bootstrapping';
 /** The same for Ks_int_NAF, the key that the UICC keeps in GBA_U. */
 export const PSK_NAMESPACE_UICC = '3GPP-bootstrapping-uicc';
+/** How many octets a P-TID has here. */
 export const P_TID_OCTETS = 12;
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is 6 to 15 digits. */

@@ -4,7 +4,7 @@ export { listenPushServer } from './naf/push-server.ts';
 export type { PushOptions, PushServer, PushServerOptions } from './naf/push-server.ts';
 export type { Announcement } from './naf/announcer.ts';
 export type { Patience } from './naf/search.ts';
-export type { DeadReason, Receipt, StageTimes, Via } from './naf/entry.ts';
+export type { DeadReason, PushState, Receipt, StageTimes, Via } from './naf/entry.ts';
 
 export { listenForPushes } from './ue/listener.ts';
 export type { UeListener, UeListenerOptions } from './ue/listener.ts';
@@ -20,24 +20,56 @@ export type { ConnectPolicy, ConnectRule } from './ue/connect-policy.ts';
 export { createBsf } from './bsf/bsf.ts';
 export type { BsfOptions } from './bsf/bsf.ts';
 export { createHss } from './bsf/hss.ts';
+export type { HssOptions } from './bsf/hss.ts';
 export { createUsim } from './ue/usim.ts';
+export type { UsimOptions } from './ue/usim.ts';
 export type * from './ports.ts';
 export type { Endpoint, TriggerAddress } from './codec/address.ts';
 
 export { readSubscribers, readUsim } from './store/subscribers.ts';
-export type { SubscriberRecord, UsimCredentials } from './store/subscribers.ts';
+export type {
+  SubscriberRecord,
+  SubscribersFile,
+  UsimCredentials,
+  UsimFile,
+} from './store/subscribers.ts';
+export type { AkaCredentials } from './aka/credentials.ts';
+export type { MilenageKeys } from './aka/milenage.ts';
+export type { TuakOptions, TuakSizes } from './aka/tuak.ts';
 export { loadTlsPolicy } from './store/policy.ts';
 export { openFileStore } from './store/file-store.ts';
+export type { FileStoreOptions } from './store/file-store.ts';
 export { openMemoryStore } from './store/memory.ts';
 export { openHandledLog, openMemoryHandledLog } from './store/handled-log.ts';
 export { createTriggerSender } from './net/upa-sender.ts';
+export type { ResendSchedule, TriggerSenderOptions } from './net/upa-sender.ts';
+export { createExecHss } from './exec/hss.ts';
+export { openExecUsim } from './exec/usim.ts';
+export { createExecTriggerSender } from './exec/trigger.ts';
+export type { ExecTriggerOptions } from './exec/trigger.ts';
+export { parseCommand } from './exec/program.ts';
+export type { ProgramOptions } from './exec/program.ts';
+export { createPushSmsReceiver, encodePushSms } from './codec/sms-push.ts';
+export type { MediaTypeOptions, PushSmsOptions, PushSmsReceiver } from './codec/sms-push.ts';
+export type { ModemPdu } from './codec/sms.ts';
+export type { WspName } from './codec/wap-push.ts';
 export { openKeyLog } from './net/keylog.ts';
+export type { KeyLog } from './net/keylog.ts';
+export type { Network } from './net/network.ts';
+export type { Announced, SaKeys, SaTerms } from './sa/association.ts';
 
 export * from './ids.ts';
 export { URGENCIES } from './codec/push.ts';
 export type { PushMessage, Urgency } from './codec/push.ts';
 export { SUITES } from './lib/suites.ts';
-export type { SuiteName, TlsBinding, TlsPolicy, TlsVersion } from './lib/suites.ts';
+export type {
+  SuiteName,
+  Tls12Suite,
+  Tls13Suite,
+  TlsBinding,
+  TlsPolicy,
+  TlsVersion,
+} from './lib/suites.ts';
 export type { RateLimitOptions } from './lib/limits.ts';
 export { systemClock } from './lib/clock.ts';
 export type { Clock, Timer } from './lib/clock.ts';

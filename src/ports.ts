@@ -46,6 +46,7 @@ export interface Bsf {
   bootstrapInfo(request: BootstrapInfoRequest, signal?: AbortSignal): Promise<BootstrapInfo>;
 }
 
+/** What a NAF asks for when it wants to push (Zpn, TS 29.309; TS 29.109 5.5). */
 export interface PushInfoRequest {
   readonly impi: Impi;
   readonly nafFqdn: Fqdn;
@@ -59,6 +60,7 @@ export interface PushInfoRequest {
   readonly resync?: { readonly rand: Uint8Array; readonly auts: Uint8Array };
 }
 
+/** What the BSF gives for it. */
 export interface PushInfo {
   /** Ks_NAF, or Ks_ext_NAF in GBA_U: 32 octets. The caller owns it and wipes it. */
   readonly ksNaf: Uint8Array;
@@ -70,12 +72,14 @@ export interface PushInfo {
   readonly gpi: Uint8Array;
 }
 
+/** What a NAF asks for when a UE has named a B-TID (Zn, TS 29.109 4). */
 export interface BootstrapInfoRequest {
   readonly bTid: string;
   readonly nafFqdn: Fqdn;
   readonly uaId: UaSecurityProtocolId;
 }
 
+/** What the BSF gives for it. */
 export interface BootstrapInfo {
   /** 32 octets. The caller owns it and wipes it. */
   readonly ksNaf: Uint8Array;
@@ -116,9 +120,11 @@ export interface AtomicStore {
    * @throws StoreError ERR_STORE_UNAVAILABLE.
    */
   update<T>(key: string, change: (stored: Uint8Array | undefined) => AtomicChange<T>): Promise<T>;
+  /** Frees what it holds; an update under way ends first. */
   close(): Promise<void>;
 }
 
+/** What one transaction does and tells. */
 export interface AtomicChange<T> {
   /** The new value; undefined leaves the stored one as it is. */
   readonly value: Uint8Array | undefined;
@@ -143,6 +149,7 @@ export interface TriggerSender {
    * @throws GbaError ERR_UPA_ADDRESS when the address cannot be resolved.
    */
   send(trigger: Trigger, signal: AbortSignal): Promise<number>;
+  /** Ends every sending that is under way. */
   close(): Promise<void>;
 }
 
@@ -166,5 +173,6 @@ export interface HandledLog {
   append(...records: readonly HandledRecord[]): void;
   /** Replaces the log by these records, in one step. @throws StoreError. */
   compact(live: Iterable<HandledRecord>): void;
+  /** Frees what it holds; again has no effect. */
   close(): void;
 }

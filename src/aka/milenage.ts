@@ -3,6 +3,7 @@ import { createCipheriv } from 'node:crypto';
 import { concat, requireOctets, view, xor } from '../lib/bytes.ts';
 import type { AkaAlgorithm } from './algorithm.ts';
 
+/** The secrets of a Milenage SIM. */
 export interface MilenageKeys {
   /** 16 octets. */
   readonly k: Uint8Array;

@@ -11,6 +11,7 @@ export interface TuakSizes {
   readonly ik: 128 | 256;
 }
 
+/** The secrets and choices of a TUAK SIM. */
 export interface TuakOptions {
   /** 16 or 32 octets. */
   readonly k: Uint8Array;

@@ -8,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
 import type { AuthenticationVector, Bsf, Hss, PushInfo, PushInfoRequest } from '../ports.ts';
 
+/** What a BSF is made of, and whom it serves. */
 export interface BsfOptions {
   readonly hss: Hss;
   readonly clock: Clock;

@@ -17,6 +17,7 @@ import type { Impi } from '../ids.ts';
 import type { AtomicStore, Hss } from '../ports.ts';
 import type { SubscriberRecord } from '../store/subscribers.ts';
 
+/** What an HSS is made of. */
 export interface HssOptions {
   readonly subscribers: Iterable<SubscriberRecord>;
   /** Holds SQN_HE of every subscriber under `hss/sqn/<IMPI>`; shared by all HSSs of these SIMs. */
@@ -25,6 +26,7 @@ export interface HssOptions {
   readonly random?: (octets: number) => Uint8Array;
 }
 
+/** An HSS in this process: SQN_HE is committed before a vector leaves. See the port `Hss` for what it throws. */
 export function createHss({ subscribers, store, random = randomBytes }: HssOptions): Hss {
   const records = new Map(Array.from(subscribers, (record) => [record.impi, record]));
 

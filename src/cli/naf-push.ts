@@ -1,6 +1,7 @@
 /** The command `naf-push`: what a network application does. */
 import { Command } from 'commander';
 import { addAkaCommand } from './aka.ts';
+import { addInspectCommand } from './inspect.ts';
 import { addDemoCommand } from './demo.ts';
 import { EXIT, type CommandIo } from './io.ts';
 import { bindOutput, run } from './run.ts';
@@ -20,6 +21,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
   addSendCommand(program, io);
   addSaCommand(program, io);
   addAkaCommand(program, io);
+  addInspectCommand(program, io);
   addDemoCommand(program, io);
   if (argv.length === 0) {
     program.outputHelp({ error: true });

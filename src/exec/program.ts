@@ -6,6 +6,7 @@ import { ExecError } from '../errors.ts';
 import { fromHex, isHex, toHex } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 
+/** How a program is run. */
 export interface ProgramOptions {
   /** The program and its arguments; no shell reads them. */
   readonly command: readonly string[];

@@ -7,6 +7,7 @@ import { publish } from '../lib/events.ts';
 import type { TriggerSender } from '../ports.ts';
 import { askProgram, hexMember, requestOf, type ProgramOptions } from './program.ts';
 
+/** The program that carries triggers, and what it is told. */
 export interface ExecTriggerOptions extends ProgramOptions {
   /** The number of a subscriber: with it the program also gets the trigger as short messages. */
   readonly msisdn?: (impi: Impi) => Msisdn | undefined;

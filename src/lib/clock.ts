@@ -1,9 +1,12 @@
 /** Time as a value that is passed in, so that a test can hold it still. */
 
+/** Something that will happen. */
 export interface Timer {
+  /** It will not happen; without effect once it has. */
   cancel(): void;
 }
 
+/** The only way to time: everything here that waits is handed one. */
 export interface Clock {
   /** Wall time, epoch milliseconds. It may jump. */
   now(): number;
@@ -15,6 +18,7 @@ export interface Clock {
 
 const LONGEST_NODE_TIMER_MS = 2_147_483_647;
 
+/** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

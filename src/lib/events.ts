@@ -5,6 +5,7 @@
  */
 import { channel, type Channel as DiagnosticsChannel } from 'node:diagnostics_channel';
 
+/** Each event and what it tells. Octets, keys and payloads are never in it. */
 export interface EventTable {
   /** NAF: it accepts connections. */
   'gba:naf:listening': { address: string };
@@ -54,6 +55,7 @@ export interface EventTable {
   'gba:push:failed': { id: string; reason: string };
 }
 
+/** The name of an event. */
 export type EventName = keyof EventTable;
 
 const names: Record<EventName, true> = {
@@ -84,6 +86,7 @@ const names: Record<EventName, true> = {
   'gba:push:failed': true,
 };
 
+/** All of them, in the order of docs/operations.md. */
 export const eventNames = Object.keys(names) as EventName[];
 
 const channels = new Map<EventName, DiagnosticsChannel>(

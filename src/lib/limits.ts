@@ -28,6 +28,7 @@ export function recentSet(
   };
 }
 
+/** A token bucket for each source. */
 export interface RateLimitOptions {
   /** How many come through at once after silence. */
   readonly burst: number;

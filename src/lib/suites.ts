@@ -12,10 +12,13 @@ export const SUITES = {
   'PSK-AES128-CBC-SHA256': { version: '1.2', code: 0x00ae },
 } as const satisfies Record<string, { version: TlsVersion; code: number }>;
 
+/** A suite as OpenSSL names it. */
 export type SuiteName = keyof typeof SUITES;
+/** A suite of TLS 1.2. */
 export type Tls12Suite = {
   [K in SuiteName]: (typeof SUITES)[K]['version'] extends '1.2' ? K : never;
 }[SuiteName];
+/** A suite of TLS 1.3. */
 export type Tls13Suite = Exclude<SuiteName, Tls12Suite>;
 
 /** What a NAF key may be used with: TLS 1.3 with any suite of the policy, or TLS 1.2 with one suite. */

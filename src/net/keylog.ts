@@ -6,6 +6,7 @@ import { ConfigError, reasonOf } from '../errors.ts';
 export interface KeyLog {
   /** Appends one line, which ends in a newline. */
   readonly write: (line: Uint8Array) => void;
+  /** Frees the file. */
   readonly close: () => void;
 }
 

@@ -13,6 +13,7 @@ import { openUdpRoute } from './upa-udp.ts';
 /** Milliseconds to wait after the n-th sending (from 1); undefined ends it. */
 export type ResendSchedule = (attempt: number) => number | undefined;
 
+/** How triggers are sent again. */
 export interface TriggerSenderOptions {
   readonly clock: Clock;
   /** By default `backoff()`. */

@@ -21,6 +21,7 @@ import { openBaton } from './baton.ts';
 import { createTable, emptyTable } from './table.ts';
 import { codeOf, isSystemError, makeFolder, unusable } from './unusable.ts';
 
+/** Where the file is, and how careful to be. */
 export interface FileStoreOptions {
   /** On a local disk. It is made, with mode 0700, when it is not there. */
   readonly folder: string;

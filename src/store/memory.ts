@@ -2,6 +2,7 @@
 import { StoreError } from '../errors.ts';
 import type { AtomicStore } from '../ports.ts';
 
+/** An AtomicStore that forgets everything when the process ends: for tests and trials. */
 export function openMemoryStore(): AtomicStore {
   const values = new Map<string, Uint8Array>();
   let closed = false;

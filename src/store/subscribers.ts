@@ -13,12 +13,14 @@ import {
 
 export type { SubscriberRecord, UsimCredentials };
 
+/** What a subscribers file says. */
 export interface SubscribersFile {
   /** The keys are published: use them on loopback only. */
   readonly demo: boolean;
   readonly subscribers: readonly SubscriberRecord[];
 }
 
+/** What a USIM file says. */
 export interface UsimFile {
   /** The key is published: use it on loopback only. */
   readonly demo: boolean;

@@ -32,6 +32,7 @@ import { HandledSet } from './handled-set.ts';
 import { Session } from './session.ts';
 import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
 
+/** What a UE is made of, and how it behaves. */
 export interface UeListenerOptions {
   readonly usim: Usim;
   /** Where triggers come in, one way, several or none; port 0 lets the system choose. */
@@ -155,6 +156,7 @@ export class UeListener {
     return this.#gone;
   }
 
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -16,12 +16,14 @@ import { wipe } from '../lib/bytes.ts';
 import type { AtomicStore, GbaType, NafKeySource, Usim } from '../ports.ts';
 import type { UsimCredentials } from '../store/subscribers.ts';
 
+/** What a USIM in software is made of. */
 export interface UsimOptions {
   readonly credentials: UsimCredentials;
   /** Holds SEQ_MS of this USIM under `usim/sqn/<IMPI>`. */
   readonly store: AtomicStore;
 }
 
+/** A USIM in software: SEQ_MS is committed before keys come out. See the port `Usim` for what it throws. */
 export function createUsim({ credentials, store }: UsimOptions): Usim {
   const { impi, uiccType } = credentials;
   const algorithm = createAlgorithm(credentials);

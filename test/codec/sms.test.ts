@@ -167,9 +167,12 @@ test('elements that are unknown, of a wrong size or without sense are passed ove
 });
 
 test('a header longer than its user data is malformed', (t) => {
-  t.throws(() => decodeModemPdu(deliver('0305aabb')), { instanceOf: CodecError });
-  t.throws(() => decodeModemPdu(deliver('0405ff0000')), { instanceOf: CodecError });
-  t.throws(() => decodeModemPdu(deliver('')), { instanceOf: CodecError });
+  for (const userData of ['0305aabb', '0405ff0000', '']) {
+    t.throws(() => decodeModemPdu(deliver(userData)), { instanceOf: CodecError }, userData);
+  }
+  const short = deliver('03700100');
+  short[short.length - 5] = 3;
+  t.throws(() => decodeModemPdu(short), { instanceOf: CodecError, message: /UDHL is longer/ });
 });
 
 test('the data coding scheme tells octets from text (TS 23.038 4)', (t) => {
