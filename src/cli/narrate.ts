@@ -91,7 +91,7 @@ function describe(message: object): string {
     .map(([key, value]: [string, unknown]) => {
       const text =
         typeof value === 'number' ? String(Math.round(value * 100) / 100) : String(value);
-      return `${key}=${/\s/.test(text) ? JSON.stringify(text) : printable(text)}`;
+      return `${key}=${printable(/\s/.test(text) ? JSON.stringify(text) : text)}`;
     })
     .join(' ');
 }
