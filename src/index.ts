@@ -1,5 +1,10 @@
 /** The public door of gba-push: everything that a program of your own needs, and nothing else. */
 
+export { openNaf } from './compose/naf.ts';
+export type { OpenNafOptions } from './compose/naf.ts';
+export { openUe } from './compose/ue.ts';
+export type { OpenUeOptions } from './compose/ue.ts';
+
 export { listenPushServer } from './naf/push-server.ts';
 export type { PushOptions, PushServer, PushServerOptions } from './naf/push-server.ts';
 export type { Announcement } from './naf/announcer.ts';

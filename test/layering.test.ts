@@ -18,7 +18,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['sa'],
   ['store', 'net', 'exec'],
   ['bsf', 'naf', 'ue'],
-  ['inspect'],
+  ['inspect', 'compose'],
   ['cli'],
   ['index', 'bin'],
 ];

@@ -1,15 +1,16 @@
 /** A NAF with its BSF and HSS inside, put together from the options of `send` and `sa announce`. */
 import { Option, type Command } from 'commander';
 import { createBsf } from '../bsf/bsf.ts';
-import { ConfigError } from '../errors.ts';
+import { requireLoopback } from '../compose/demo-keys.ts';
+import { defaultNafFqdn } from '../compose/naf.ts';
 import { createExecTriggerSender } from '../exec/trigger.ts';
-import { homePublicDomain, parseFqdn, type Fqdn, type Impi } from '../ids.ts';
+import type { Fqdn, Impi } from '../ids.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { listenPushServer, type PushServer } from '../naf/push-server.ts';
 import {
   COAPS_TCP_PORT,
-  isLoopback,
+  DEFAULT_TRIGGER,
   isUnspecified,
   type Endpoint,
   type TriggerAddress,
@@ -23,7 +24,6 @@ import { keyLogFor } from './keylog.ts';
 import {
   allowDemoOption,
   bindingFrom,
-  DEFAULT_TRIGGER,
   endpoint,
   farEndpoint,
   fqdn,
@@ -101,6 +101,7 @@ export function addNafOptions(command: Command): Command {
     .addOption(allowDemoOption());
 }
 
+const DEMO_ADVICE = 'give --subscribers FILE, or --dangerously-allow-demo-keys';
 /** A short message may take a while: no second vector before. */
 const CARRIER_MS = 60_000;
 
@@ -133,7 +134,10 @@ export async function openNaf(
   const addressOf = (impi: Impi): TriggerAddress =>
     (isProgram(trigger) ? undefined : trigger) ?? known.triggerOf(impi) ?? DEFAULT_TRIGGER;
   const addresses = words ? [] : known.impis.map(addressOf);
-  if (known.demo && options.dangerouslyAllowDemoKeys !== true) requireLoopback(options, addresses);
+  if (known.demo && options.dangerouslyAllowDemoKeys !== true) {
+    const { listen, advertise } = options;
+    requireLoopback([listen, ...(advertise ? [advertise] : []), ...addresses], DEMO_ADVICE);
+  }
 
   requireReachable(options);
   const policy = loadTlsPolicy();
@@ -188,30 +192,4 @@ function requireReachable({ listen, advertise }: NafOptions): void {
     EXIT.usage,
     `no UE can connect to ${listen.host}: say by --advertise HOST:PORT where this NAF is reached`,
   );
-}
-
-function requireLoopback(
-  { listen, advertise }: NafOptions,
-  triggers: Iterable<TriggerAddress>,
-): void {
-  const away = [listen, ...(advertise ? [advertise] : []), ...triggers].find(
-    ({ host }) => !isLoopback(host),
-  );
-  if (away === undefined) return;
-  throw new ConfigError(
-    'ERR_CONFIG_DEMO',
-    `the demo keys are published, so they serve on loopback only, not at ${away.host}: ` +
-      'give --subscribers FILE, or --dangerously-allow-demo-keys',
-  );
-}
-
-function defaultNafFqdn(impi: Impi | undefined): Fqdn {
-  const home = impi && homePublicDomain(impi);
-  if (home === undefined) {
-    throw new ConfigError(
-      'ERR_CONFIG_FILE',
-      'this subscriber has no 3GPP home network: name this NAF by --naf FQDN',
-    );
-  }
-  return parseFqdn(`naf${home}`);
 }

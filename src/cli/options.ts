@@ -24,9 +24,6 @@ import { nearest } from './suggest.ts';
 /** The words of `naf-push`, for whoever mistypes one: the default command takes it for a UE. */
 const COMMANDS = ['send', 'sa', 'aka', 'inspect', 'demo', 'help'];
 
-/** Where demo UEs and `ue-listen` without options meet: the WAP push port of TS 24.109 J. */
-export const DEFAULT_TRIGGER = parseTriggerAddress('udp://127.0.0.1:2948');
-
 /** Turns a parser that throws into one whose error commander reports as a usage error. */
 export function argument<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {

@@ -1,6 +1,6 @@
 /** The SIM of `ue-listen`: in software out of a file, or behind a program. */
-import { isLoopback, type TriggerAddress } from '../codec/address.ts';
-import { ConfigError } from '../errors.ts';
+import type { TriggerAddress } from '../codec/address.ts';
+import { requireLoopback } from '../compose/demo-keys.ts';
 import { openExecUsim } from '../exec/usim.ts';
 import type { Imsi } from '../ids.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -39,13 +39,8 @@ export async function openSim(
     return { imsi: usim.imsi, demo: false, open: () => usim };
   }
   const { demo, credentials } = readUsim(named ?? packageFile('certs-none/demo-usim.json'));
-  const away = listen.find(({ host }) => !isLoopback(host));
-  if (demo && away !== undefined && dangerouslyAllowDemoKeys !== true) {
-    throw new ConfigError(
-      'ERR_CONFIG_DEMO',
-      `the demo USIM's key is published, so it listens on loopback only, not at ${away.host}: ` +
-        'give --usim FILE, or --dangerously-allow-demo-keys',
-    );
+  if (demo && dangerouslyAllowDemoKeys !== true) {
+    requireLoopback(listen, 'give --usim FILE, or --dangerously-allow-demo-keys');
   }
   return { imsi: credentials.imsi, demo, open: (store) => createUsim({ credentials, store }) };
 }

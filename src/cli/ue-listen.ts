@@ -4,7 +4,12 @@ import { Command, Option } from 'commander';
 import { ConfigError, reasonOf } from '../errors.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
-import { formatTriggerAddress, isLoopback, type TriggerAddress } from '../codec/address.ts';
+import {
+  DEFAULT_TRIGGER,
+  formatTriggerAddress,
+  isLoopback,
+  type TriggerAddress,
+} from '../codec/address.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { openHandledLog } from '../store/handled-log.ts';
 import { openFileStore } from '../store/file-store.ts';
@@ -23,7 +28,6 @@ import { keyLogFor } from './keylog.ts';
 import { narrate } from './narrate.ts';
 import {
   allowDemoOption,
-  DEFAULT_TRIGGER,
   farTriggerAddress,
   inlets,
   keylogOption,

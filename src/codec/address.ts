@@ -41,6 +41,9 @@ export function parseTriggerAddress(text: string): TriggerAddress {
   return { transport, ...parseEndpoint(rest) };
 }
 
+/** Where triggers come in when nobody says otherwise: the WAP push port of TS 24.109 J, of this machine. */
+export const DEFAULT_TRIGGER: TriggerAddress = { transport: 'udp', host: '127.0.0.1', port: 2948 };
+
 /** `udp://host:port` or `tcp://host:port`. */
 export function formatTriggerAddress(address: TriggerAddress): string {
   return `${address.transport}://${formatEndpoint(address)}`;
