@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createHss } from '../../src/bsf/hss.ts';
 import { impiFromImsi, parseImsi } from '../../src/ids.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
+import { subscribe } from '../../src/lib/events.ts';
 import type { TlsBinding } from '../../src/lib/suites.ts';
 import type { GbaType } from '../../src/ports.ts';
 import { openMemoryStore } from '../../src/store/memory.ts';
@@ -120,3 +121,29 @@ test.serial('GBA_U for a card without it is denied, and the sentence says so', a
     detail: `the card of ${impi} has no GBA_U; ask for GBA_ME`,
   });
 });
+
+test.serial(
+  'triggers that come in any order all hold: each vector has its own place in the array of the SIM',
+  async (t) => {
+    const hss = createHss({ subscribers: [milenage], store: openMemoryStore() });
+    const usim = createUsim({ credentials: milenage, store: openMemoryStore() });
+    const verdicts: string[] = [];
+    t.teardown(subscribe('gba:trigger:accepted', () => verdicts.push('accepted')));
+    t.teardown(subscribe('gba:trigger:refused', ({ code }) => verdicts.push(code)));
+    const device = await openUe(t, { usim }, () => undefined);
+    const naf = await openNaf(t, { hss }, { bootstrap: false });
+    const envelopes: Uint8Array[] = [];
+    for (let n = 0; n < 8; n += 1) envelopes.push((await naf.announce(impi)).envelope);
+    const order = [7, 3, 0, 6, 1, 5, 2, 4];
+    for (const [n, which] of order.entries()) {
+      await device.receive(envelopes[which] ?? new Uint8Array(0), 'carrier');
+      t.is(verdicts.length, n + 1);
+    }
+    t.deepEqual(
+      verdicts,
+      order.map(() => 'accepted'),
+    );
+    await device.receive((envelopes[0] ?? new Uint8Array(0)).with(2, 0xff), 'carrier');
+    t.is(verdicts.at(-1), 'ERR_AKA_SYNC_FAILURE', 'no vector holds twice');
+  },
+);
