@@ -14,7 +14,7 @@ import {
   type TriggerAddress,
 } from '../codec/address.ts';
 import { systemLookup } from '../net/network.ts';
-import { listenTriggers } from '../net/upa-listener.ts';
+import { listenEverywhere } from '../net/upa-listener.ts';
 import type { ReplyToTrigger, TriggerListener } from '../net/upa.ts';
 import type { AtomicStore, HandledLog, Usim } from '../ports.ts';
 import type { Closed, LiveSa } from '../sa/association.ts';
@@ -124,7 +124,12 @@ export class UeListener {
         redeliver: options.redeliver ?? false,
       }),
     });
-    this.listening = this.#listen([options.listen].flat());
+    this.listening = listenEverywhere([options.listen].flat(), {
+      clock,
+      onTrigger: (octets, from, reply) => void this.#trigger(octets, from, reply),
+    }).then((upa) => {
+      this.#upa = upa;
+    });
   }
 
   /** Where triggers come in; the first of several ways. @throws Error before `listening` has resolved. */
@@ -177,23 +182,6 @@ export class UeListener {
     this.#registry.closeAll('revoked');
     await Promise.all(sessions.map((session) => session.ended));
     this.#options.handledLog.close();
-  }
-
-  async #listen(addresses: readonly TriggerAddress[]): Promise<void> {
-    const opened = await Promise.allSettled(
-      addresses.map((at) =>
-        listenTriggers({
-          at,
-          clock: this.#clock,
-          onTrigger: (octets, from, reply) => void this.#trigger(octets, from, reply),
-        }),
-      ),
-    );
-    this.#upa = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    const failed = opened.find((one) => one.status === 'rejected');
-    if (failed === undefined) return;
-    await this.close();
-    throw failed.reason;
   }
 
   async #trigger(octets: Uint8Array, from: Endpoint, reply?: ReplyToTrigger): Promise<void> {
