@@ -21,14 +21,16 @@ export function printReceipt(io: CommandIo, receipt: Receipt, { json, quiet }: R
     };
     writeJson(io.stdout, { id, ue, state, reason, detail, code, via, attempts, ms: times });
   } else if (quiet !== true) {
-    const words = state === 'acked' ? state : `dead(${reason ?? ''})  ${sentence(receipt)}`;
+    const what = state === 'dead' ? `dead(${reason ?? ''})` : state;
+    const why = sentence(receipt);
+    const words = why === '' ? what : `${what}  ${why}`;
     io.stdout.write(
       `${id}  ${words}${via === undefined ? '' : `  ${via}`}  ${describeTimes(ms)}\n`,
     );
   }
 }
 
-/** Why a push is dead, with the code when there is one. */
+/** Why a push is dead or not known to be handled, with the code when there is one. */
 function sentence({ detail = '', code }: Receipt): string {
   return code === undefined ? detail : `${detail} (${code})`;
 }
@@ -50,7 +52,7 @@ export class Tally {
   /** What is left to be told on stderr. */
   readonly complaints: string[] = [];
   readonly #tells: (receipt: Receipt) => boolean;
-  #acked = 0;
+  #arrived = 0;
   #worst: number | undefined;
 
   /** Of failures the first is told, when its receipt does not tell it to who looks. */
@@ -62,8 +64,8 @@ export class Tally {
 
   add(receipt: Receipt): void {
     const { state, reason, code } = receipt;
-    if (state === 'acked') {
-      this.#acked += 1;
+    if (state !== 'dead') {
+      this.#arrived += 1;
       return;
     }
     if (this.complaints.length === 0 && !this.#tells(receipt)) {
@@ -81,6 +83,6 @@ export class Tally {
 
   get exitCode(): number {
     if (this.#worst === undefined) return EXIT.ok;
-    return this.#acked > 0 ? EXIT.partly : this.#worst;
+    return this.#arrived > 0 ? EXIT.partly : this.#worst;
   }
 }

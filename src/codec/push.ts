@@ -23,6 +23,7 @@ import {
 
 /** RFC 8030 5.3, least urgent first; on the wire `u=0` to `u=3`. */
 export const URGENCIES = ['very-low', 'low', 'normal', 'high'] as const;
+/** How urgent a push is (RFC 8030 5.3): order holds within one urgency. */
 export type Urgency = (typeof URGENCIES)[number];
 
 /** Content-Format of a payload that nobody described: application/octet-stream (RFC 7252 12.3). */
@@ -30,6 +31,7 @@ export const OCTET_STREAM = 42;
 /** Content-Format text/plain; charset=utf-8. */
 export const TEXT_PLAIN = 0;
 
+/** A push as both ends know it. */
 export interface PushMessage {
   readonly id: PushId;
   readonly urgency: Urgency;

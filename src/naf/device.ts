@@ -1,11 +1,10 @@
 /** One UE as the NAF sees it: what waits for it, its open layer, and the cheapest way to get one. */
 import type { TriggerAddress } from '../codec/address.ts';
-import type { PushAnswer } from '../codec/push.ts';
 import { ChannelError, GbaError, PushError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
-import type { Entry } from './entry.ts';
+import type { Entry, Outcome } from './entry.ts';
 import type { Layer } from './layer.ts';
 import { Outbox } from './outbox.ts';
 import { search, type SearchOptions } from './search.ts';
@@ -154,9 +153,10 @@ export class Device {
     this.pump();
   }
 
-  answered(entry: Entry, answer: PushAnswer): void {
-    this.#outbox.answered(entry, answer, this.#clock.monotonic());
-    if (answer.kind !== 'not-now') return;
+  /** A layer tells what became of a push. */
+  told(entry: Entry, outcome: Outcome): void {
+    this.#outbox.told(entry, outcome, this.#clock.monotonic());
+    if (outcome.kind !== 'not-now') return;
     this.#expireAt(entry.deadline);
     this.#pumpWhenReleased();
   }

@@ -1,21 +1,34 @@
 /** A push under way, and the receipt that tells what became of it. */
-import type { PushMessage } from '../codec/push.ts';
+import type { PushAnswer, PushMessage } from '../codec/push.ts';
 import type { GbaErrorCode } from '../errors.ts';
 import type { Impi, PushId } from '../ids.ts';
 
 /** The cheapest way that was valid when the push went out. */
 export type Via = 'reuse' | 'reconnect' | 'bootstrap';
 
+/** Why a push came to nothing. */
 export type DeadReason = 'expired' | 'refused' | 'interrupted' | 'dropped';
+
+/** What a layer tells of a push that went out over it: the UE's answer, or all that a plain client lets know. */
+export type Outcome =
+  PushAnswer | { readonly kind: 'taken' } | { readonly kind: 'sent'; readonly detail?: string };
+
+/**
+ * `acked`: the UE's handler has finished with it. A plain CoAP client, which observes, has no way to say
+ * that: `taken` is its word that it processed the notification (a Pong with Custody, RFC 8323 5.4.1),
+ * `sent` says that it was written to the layer, and that is all anybody knows. Neither goes out again.
+ * `dead`: see `DeadReason`.
+ */
+export type PushState = 'acked' | 'taken' | 'sent' | 'dead';
 
 /** What became of a push. Times are milliseconds; the stages of a layer that was open already are 0. */
 export interface Receipt {
   readonly id: PushId;
   readonly ue: Impi;
-  readonly state: 'acked' | 'dead';
+  readonly state: PushState;
   /** Why it is dead. */
   readonly reason?: DeadReason;
-  /** A sentence for people. */
+  /** A sentence for people: why it is dead, or why no more is known of it. */
   readonly detail?: string;
   /** The error behind it, when it never reached the UE. */
   readonly code?: GbaErrorCode;
@@ -26,6 +39,7 @@ export interface Receipt {
   readonly ms: StageTimes & { readonly total: number; readonly push: number };
 }
 
+/** What a push waited for before it went out, ms; 0 for what was there already. */
 export interface StageTimes {
   /** From asking the BSF to its answer. */
   readonly bsf: number;

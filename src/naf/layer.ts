@@ -1,19 +1,24 @@
-/** One secure layer at the NAF: a channel under one association, and the pushes that are out on it. */
-import {
-  bare,
-  FORGET,
-  isForget,
-  parsePushAnswer,
-  parseRegistration,
-  pushRequest,
-  type PushAnswer,
-} from '../codec/push.ts';
+/** One secure layer at the NAF: a channel under one association, how its UE takes pushes, and those that are out. */
 import { CODE, type CoapMessage } from '../codec/coap.ts';
-import { GbaError, reasonOf } from '../errors.ts';
+import { bare } from '../codec/push.ts';
+import { NOTHING_NOW, parseUeRequest } from '../codec/ue-request.ts';
+import { reasonOf } from '../errors.ts';
+import { toHex } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { Channel } from '../net/channel.ts';
+import type { Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
-import { NO_STAGES, stagesWithin, type Entry, type StageTimes, type Via } from './entry.ts';
+import {
+  NO_STAGES,
+  stagesWithin,
+  type Entry,
+  type Outcome,
+  type StageTimes,
+  type Via,
+} from './entry.ts';
+import type { PushMode } from './mode.ts';
+import { ObserveMode, type Registration } from './observe-mode.ts';
+import { PutMode } from './put-mode.ts';
 
 export interface LayerOptions {
   readonly secured: SecuredSocket;
@@ -22,17 +27,16 @@ export interface LayerOptions {
   readonly keepaliveMs: number;
   /** Somebody watches the wire: see `ChannelOptions`. */
   readonly recordPerMessage: boolean;
-  /** The UE's answer to a push that is out. */
-  readonly onAnswer: (entry: Entry, answer: PushAnswer) => void;
+  /** What became of a push that is out. */
+  readonly onOutcome: (entry: Entry, outcome: Outcome) => void;
   /** The push cannot go over this layer at all, e.g. it is larger than what the UE takes. */
   readonly onRefused: (entry: Entry, detail: string) => void;
   /** The UE said how it takes pushes, or it has been silent for as long as the standard client may be. */
   readonly onOpen: (registration: { readonly triggerAddress?: string }) => void;
 }
 
-/** How long the NAF waits for `POST /.push` before it takes a peer for one that takes PUTs. */
+/** How long the NAF waits for a word of the UE before it takes it for one that takes PUTs. */
 const REGISTRATION_MS = 1_000;
-const UNREADABLE_RETRY_MS = 60_000;
 /** Larger inbound frames cost memory on every connection for ever; a UE's requests are small. */
 const MAX_INBOUND_OCTETS = 4_096;
 
@@ -50,9 +54,12 @@ export class Layer {
   readonly #options: LayerOptions;
   readonly #inFlight = new Set<Entry>();
   readonly #registrationTimer: Timer;
+  #mode: PushMode;
+  /** The UE itself has said so. */
+  #takesPuts = false;
   #open = false;
   #used = false;
-  #whenSettled: (() => void) | undefined;
+  #whenSettled: (() => void)[] = [];
 
   constructor(options: LayerOptions) {
     this.secured = options.secured;
@@ -66,18 +73,15 @@ export class Layer {
       maxMessageSize: MAX_INBOUND_OCTETS,
       keepaliveMs: options.keepaliveMs,
       recordPerMessage: options.recordPerMessage,
-      // The UE may have handlers at work: it ends the layer when they have answered.
-      onRelease: () => void this.#channel.drain({ withinMs: Infinity }),
+      // The UE may have handlers at work: it ends the layer when what is out has its outcome.
+      onRelease: () => {
+        void this.settled().then(() => this.#channel.drain({ withinMs: Infinity }));
+      },
       onRequest: (request, respond) => {
-        const registration = parseRegistration(request);
-        if (registration !== undefined) {
-          respond(bare(registration.mode === 'put' ? CODE.CHANGED : CODE.BAD_REQUEST));
-          if (registration.mode === 'put') this.#opened(registration.at);
-        } else {
-          respond(bare(isForget(request) ? CODE.METHOD_NOT_ALLOWED : CODE.NOT_FOUND));
-        }
+        this.#onRequest(request, respond);
       },
     });
+    this.#mode = new PutMode(this.#channel, this.#tell);
     this.#registrationTimer = this.#clock.after(REGISTRATION_MS, () => {
       void this.#channel.ready.then(
         () => {
@@ -95,35 +99,31 @@ export class Layer {
     return this.#channel.closed;
   }
 
-  /** Pushes that went out and have no answer. Once the layer is closed this no longer changes. */
+  /** Pushes that went out and have no outcome. Once the layer is closed this no longer changes. */
   get inFlight(): ReadonlySet<Entry> {
     return this.#inFlight;
   }
 
   /** True while another push may go out at once. */
   get writable(): boolean {
-    return this.#open && this.#channel.writable;
+    return this.#open && this.#mode.ready && this.#channel.writable;
   }
 
-  /** True when it takes no more pushes: it ends when those that are out are answered. */
+  /** True when it takes no more pushes: it ends when those that are out have their outcome. */
   get releasing(): boolean {
     return this.#channel.releasing;
   }
 
-  /** Resolves when another push may go out at once. */
+  /** Resolves when another push may have become able to go out at once. */
   async whenWritable(): Promise<void> {
+    await this.#mode.whenReady();
     await this.#channel.whenWritable();
   }
 
-  /** Sends one push; its answer, or the close of the layer, tells what became of it. */
+  /** Sends one push; the UE's answer, or the end of the layer, tells what became of it. */
   send(entry: Entry, now: number): void {
-    const ttlSeconds = Math.max(0, Math.ceil((entry.deadline - now) / 1_000));
     try {
-      this.#channel.request(pushRequest(entry.push, ttlSeconds), (outcome) => {
-        if (outcome instanceof GbaError || !this.#inFlight.delete(entry)) return;
-        this.#options.onAnswer(entry, answerIn(outcome));
-        if (this.#inFlight.size === 0) this.#whenSettled?.();
-      });
+      this.#mode.send(entry, Math.max(0, Math.ceil((entry.deadline - now) / 1_000)));
     } catch (error) {
       this.#options.onRefused(entry, reasonOf(error));
       return;
@@ -137,30 +137,30 @@ export class Layer {
     this.#used = true;
   }
 
-  /** Gives up the pushes that are out: whoever takes them answers for them, and answers here no longer count. */
+  /**
+   * Gives up the pushes that are out: whoever takes them answers for them, and answers here no longer
+   * count. Those that must not go out again are told of, as far as is known, and not among them.
+   */
   surrender(): readonly Entry[] {
+    this.#mode.surrender();
     const entries = [...this.#inFlight];
     this.#inFlight.clear();
-    this.#whenSettled?.();
+    this.#wakeSettled();
     return entries;
   }
 
-  /** Resolves when everything that is out is answered, or the layer is closed. */
+  /** Resolves when everything that is out has its outcome, or the layer is closed. */
   async settled(): Promise<void> {
     if (this.#inFlight.size === 0) return;
     await Promise.race([
       this.closed,
-      new Promise<void>((resolve) => (this.#whenSettled = resolve)),
+      new Promise<void>((resolve) => this.#whenSettled.push(resolve)),
     ]);
   }
 
   /** Tells the UE to forget the key, then ends the layer. */
   async forget(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#channel.request(FORGET, () => {
-        resolve();
-      });
-    });
+    await this.#mode.forget();
     await this.drain();
   }
 
@@ -173,19 +173,56 @@ export class Layer {
     void this.#channel.close();
   }
 
+  #onRequest(request: CoapMessage, respond: Respond): void {
+    const asked = parseUeRequest(request);
+    const token = toHex(request.token);
+    switch (asked.kind) {
+      case 'take-puts':
+        if (this.#mode instanceof ObserveMode) return respond(bare(CODE.CONFLICT));
+        this.#takesPuts = true;
+        respond(bare(CODE.CHANGED));
+        this.#opened(asked.at);
+        return;
+      case 'observe':
+        if (this.#takesPuts) return respond(bare(CODE.CONFLICT));
+        this.#observe({ token, contentFormat: asked.contentFormat, respond });
+        this.#opened();
+        return;
+      case 'cancel':
+        if (this.#mode instanceof ObserveMode) this.#mode.cancel(token);
+        respond(NOTHING_NOW);
+        return;
+      case 'none':
+        respond(asked.answer);
+    }
+  }
+
+  /** From here on the UE gets no PUT; what went out so before is answered all the same. */
+  #observe(registration: Registration): void {
+    const { expiresAt } = this.secured.sa;
+    const [channel, clock, tell] = [this.#channel, this.#clock, this.#tell];
+    const mode =
+      this.#mode instanceof ObserveMode
+        ? this.#mode
+        : new ObserveMode({ channel, clock, expiresAt, tell });
+    this.#mode = mode;
+    mode.register(registration);
+  }
+
+  readonly #tell = (entry: Entry, outcome: Outcome): void => {
+    if (!this.#inFlight.delete(entry)) return;
+    this.#options.onOutcome(entry, outcome);
+    if (this.#inFlight.size === 0) this.#wakeSettled();
+  };
+
+  #wakeSettled(): void {
+    for (const resolve of this.#whenSettled.splice(0)) resolve();
+  }
+
   #opened(triggerAddress?: string): void {
     if (this.#open || this.#channel.releasing) return;
     this.#open = true;
     this.#registrationTimer.cancel();
     this.#options.onOpen(triggerAddress === undefined ? {} : { triggerAddress });
-  }
-}
-
-/** An answer that makes no sense is no answer for good: the push goes out again. */
-function answerIn(message: CoapMessage): PushAnswer {
-  try {
-    return parsePushAnswer(message);
-  } catch {
-    return { kind: 'not-now', afterMs: UNREADABLE_RETRY_MS };
   }
 }

@@ -1,9 +1,9 @@
 /** The pushes of one UE that have no outcome yet: order per urgency, window, and what each answer means. */
-import { URGENCIES, type PushAnswer, type Urgency } from '../codec/push.ts';
+import { URGENCIES, type Urgency } from '../codec/push.ts';
 import type { GbaError, GbaErrorCode } from '../errors.ts';
 import type { Impi } from '../ids.ts';
 import { isWatched, publish } from '../lib/events.ts';
-import type { DeadReason, Entry, Receipt } from './entry.ts';
+import type { DeadReason, Entry, Outcome, PushState, Receipt } from './entry.ts';
 import { Lane } from './lane.ts';
 
 /** What a TTL of 0 means (RFC 8030 5.2). */
@@ -61,13 +61,21 @@ export class Outbox {
     return at;
   }
 
-  /** Acts on the UE's answer; after "not now" the entry waits again. */
-  answered(entry: Entry, answer: PushAnswer, now: number): void {
-    switch (answer.kind) {
+  /** Acts on what a layer tells of an entry that was taken; after "not now" it waits again. */
+  told(entry: Entry, outcome: Outcome, now: number): void {
+    switch (outcome.kind) {
       case 'handled':
       case 'handled-before':
         this.#settle(entry, this.#receipt(entry, now, 'acked'));
         return;
+      case 'taken':
+        this.#settle(entry, this.#receipt(entry, now, 'taken'));
+        return;
+      case 'sent': {
+        const { detail } = outcome;
+        this.#settle(entry, { ...this.#receipt(entry, now, 'sent'), ...(detail && { detail }) });
+        return;
+      }
       case 'interrupted':
         this.#die(entry, now, 'interrupted', 'a crash of the UE cut its handler off');
         return;
@@ -79,7 +87,7 @@ export class Outbox {
         return;
       case 'not-now': {
         const lane = this.#laneOf(entry);
-        const afterMs = Math.max(answer.afterMs, LEAST_PAUSE_MS);
+        const afterMs = Math.max(outcome.afterMs, LEAST_PAUSE_MS);
         lane.heldUntil = Math.max(lane.heldUntil, now + afterMs);
         entry.unanswered = false;
         this.putBack([entry]);
@@ -127,7 +135,7 @@ export class Outbox {
     publish('gba:push:settled', { id, impi, state, via });
   }
 
-  #receipt(entry: Entry, now: number, state: Receipt['state']): Receipt {
+  #receipt(entry: Entry, now: number, state: PushState): Receipt {
     const { push, via, attempts, acceptedAt, sentAt, stages } = entry;
     return {
       id: push.id,

@@ -24,6 +24,7 @@ import { NO_STAGES, type Receipt } from './entry.ts';
 import { pushIds } from './push-ids.ts';
 import type { Patience } from './search.ts';
 
+/** What a NAF is made of, and how it behaves. */
 export interface PushServerOptions {
   readonly bsf: Bsf;
   readonly triggers: TriggerSender;
@@ -56,6 +57,7 @@ export interface PushServerOptions {
   readonly clock?: Clock;
 }
 
+/** How one push is to be treated. */
 export interface PushOptions {
   /** Seconds for which the push is of use; 0: over an open layer now or never. Default 86,400. */
   readonly ttlSeconds?: number;
@@ -224,6 +226,7 @@ export class PushServer {
     await Promise.all([this.#psk?.close(), this.#options.triggers.close()]);
   }
 
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -239,8 +242,8 @@ export class PushServer {
       clock: this.#clock,
       keepaliveMs: this.#options.keepaliveMs ?? 30_000,
       recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,
-      onAnswer: (entry, answer) => {
-        device.answered(entry, answer);
+      onOutcome: (entry, outcome) => {
+        device.told(entry, outcome);
       },
       onRefused: (entry, detail) => {
         device.refused(entry, detail);

@@ -20,7 +20,8 @@ export type Settle = (outcome: CoapMessage | ChannelError) => void;
 /**
  * The first call answers. Later ones are notifications (RFC 7641), for requests with Observe only.
  * After the channel has ended it does nothing. An answer that is longer than the peer accepts is not
- * sent and ends the channel as a protocol error. @throws TypeError for a second answer.
+ * sent and ends the channel as a protocol error; such a notification is not sent, and harms nothing.
+ * @throws TypeError for a second answer, PushError ERR_PUSH_OVERSIZE for such a notification.
  */
 export type Respond = (answer: CoapContent) => void;
 

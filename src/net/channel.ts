@@ -24,7 +24,7 @@ import type {
 import { Ending, closedError } from './ending.ts';
 import { Flow } from './flow.ts';
 import { Incoming } from './incoming.ts';
-import { Keepalive } from './keepalive.ts';
+import { Keepalive, type Pong } from './keepalive.ts';
 import * as signals from './signalling.ts';
 import { SignalError } from './signalling.ts';
 import { SingleWriter } from './single-writer.ts';
@@ -80,8 +80,8 @@ export class Channel {
       keepaliveMs: options.keepaliveMs ?? 120_000,
       pongTimeoutMs: options.pongTimeoutMs ?? 15_000,
       isDeaf: () => socket.isPaused(),
-      sendPing: (token) => {
-        this.#writer.add(signals.ping(token));
+      sendPing: (token, custody) => {
+        this.#writer.add(signals.ping(token, custody));
       },
       onSilence: () => {
         this.#ending.decide({ reason: 'keepalive-timeout' });
@@ -91,6 +91,9 @@ export class Channel {
     this.#incoming = new Incoming({
       onRequest: options.onRequest,
       send: (answer) => this.#answer(answer),
+      notify: (notification) => {
+        if (!this.#ended) this.#send(notification);
+      },
       onAnswered: () => {
         if (this.#draining) process.nextTick(this.#endWhenDrained);
       },
@@ -159,17 +162,24 @@ export class Channel {
       process.nextTick(settle, closedError('the channel takes no more requests'));
       return;
     }
-    const message = { code, token: this.#requests.reserve(), options, payload };
-    const size = encodedLength(message);
-    if (size > this.#sendLimit) throw new PushError('ERR_PUSH_OVERSIZE', this.#oversize(size));
-    this.#writer.add(message, size);
+    this.#send({ code, token: this.#requests.reserve(), options, payload });
     this.#requests.hold(settle);
   }
 
   /** Sends a Ping; the round trip, ms. @throws ChannelError ERR_CHANNEL_CLOSED when the channel ends first. */
-  ping(): Promise<number> {
-    if (this.#ended) return Promise.reject(closedError('it has ended'));
-    return this.#keepalive.ping();
+  async ping(): Promise<number> {
+    const { ms } = await this.#ping(false);
+    return ms;
+  }
+
+  /**
+   * Sends a Ping with Custody: true when the Pong says that the peer has processed all that was sent
+   * before, false when it does not say so (RFC 8323 5.4.1).
+   * @throws ChannelError ERR_CHANNEL_CLOSED when the channel ends first.
+   */
+  async barrier(): Promise<boolean> {
+    const { custody } = await this.#ping(true);
+    return custody;
   }
 
   /** Stops reading, after what has been received already, until `resumeReading`. Keepalive rests meanwhile. */
@@ -263,11 +273,11 @@ export class Channel {
       this.#csmTimer.cancel();
       this.#settleReady();
     } else if (code === CODE.PING) {
-      const barrier = signals.asksCustody(message) && this.#incoming.waiting < MAX_BARRIERS;
+      const barrier = signals.hasCustody(message) && this.#incoming.waiting < MAX_BARRIERS;
       if (barrier) this.#incoming.whenAnswered(() => this.#pong(token, true));
       else this.#pong(token, false);
     } else if (code === CODE.PONG) {
-      this.#keepalive.pong(token);
+      this.#keepalive.pong(token, signals.hasCustody(message));
     } else if (code === CODE.RELEASE) {
       const notice = signals.readRelease(message);
       this.#releasedBy = 'peer';
@@ -277,6 +287,18 @@ export class Channel {
 
   #pong(token: Uint8Array, custody: boolean): void {
     this.#writer.add(signals.pong(token, custody));
+  }
+
+  #ping(custody: boolean): Promise<Pong> {
+    if (this.#ended) return Promise.reject(closedError('it has ended'));
+    return this.#keepalive.ping(custody);
+  }
+
+  /** @throws PushError ERR_PUSH_OVERSIZE; nothing was sent then. */
+  #send(message: OutgoingMessage): void {
+    const size = encodedLength(message);
+    if (size > this.#sendLimit) throw new PushError('ERR_PUSH_OVERSIZE', this.#oversize(size));
+    this.#writer.add(message, size);
   }
 
   /** False when it was not sent. Never throws for what the peer did: it states the limit. */

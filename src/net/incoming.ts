@@ -22,6 +22,8 @@ export interface IncomingOptions {
   readonly onRequest: ChannelOptions['onRequest'];
   /** Sends an answer; false when it was not sent, and none can be any more. */
   readonly send: (answer: OutgoingMessage) => boolean;
+  /** @throws PushError ERR_PUSH_OVERSIZE. */
+  readonly notify: (notification: OutgoingMessage) => void;
   readonly onAnswered: () => void;
 }
 
@@ -50,7 +52,7 @@ export class Incoming {
    * does not hold the request: that would hold all octets that arrived together with it.
    */
   accept(request: CoapMessage): void {
-    const { onRequest, send, onAnswered } = this.#options;
+    const { onRequest, send, notify, onAnswered } = this.#options;
     const { token } = request;
     const observed = findOption(request.options, OPTION.OBSERVE) !== undefined;
     const serial = this.#nextSerial++;
@@ -60,8 +62,9 @@ export class Incoming {
       if (answered && !observed) {
         throw new TypeError('a request without Observe is answered once');
       }
-      const sent = send({ code, token, options, payload });
-      if (!sent || answered) return;
+      const message = { code, token, options, payload };
+      if (answered) return notify(message);
+      if (!send(message)) return;
       answered = true;
       this.#count(serial);
       onAnswered();

@@ -10,14 +10,22 @@ export interface KeepaliveOptions {
   readonly pongTimeoutMs: number;
   /** True while we do not read, so that silence says nothing. */
   readonly isDeaf: () => boolean;
-  /** Sends a Ping without Custody; the token must be encoded at once. */
-  readonly sendPing: (token: Uint8Array) => void;
+  /** Sends a Ping; the token must be encoded at once. */
+  readonly sendPing: (token: Uint8Array, custody: boolean) => void;
   readonly onSilence: () => void;
+}
+
+/** What a Pong tells. */
+export interface Pong {
+  /** Round trip. */
+  readonly ms: number;
+  /** The peer has processed everything that was sent before the Ping (RFC 8323 5.4.1). */
+  readonly custody: boolean;
 }
 
 interface Waiting {
   readonly sentAt: number;
-  readonly resolve: (ms: number) => void;
+  readonly resolve: (pong: Pong) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -41,26 +49,38 @@ export class Keepalive {
     this.#probedAt = undefined;
   }
 
-  /** Round trip, ms. @throws what `stop` is given, when that comes first. */
-  ping(): Promise<number> {
+  /** @throws what `stop` is given, when that comes first. */
+  ping(custody: boolean): Promise<Pong> {
     return new Promise((resolve, reject) => {
-      this.#options.sendPing(this.#pings.reserve());
+      this.#options.sendPing(this.#pings.reserve(), custody);
       const sentAt = this.#options.clock.monotonic();
       this.#pings.hold({ sentAt, resolve, reject });
       this.#expectSoon(sentAt);
     });
   }
 
-  /** A Pong came; one that nobody waits for was heard, and that is all. */
-  pong(token: Uint8Array): void {
-    const waiting = this.#pings.take(token);
-    waiting?.resolve(this.#options.clock.monotonic() - waiting.sentAt);
+  /**
+   * A Pong came; one that nobody waits for was heard, and that is all. A peer that does not give the
+   * token back, as libcoap 4.3.1, answers in order: its Pong is that of the oldest Ping.
+   */
+  pong(token: Uint8Array, custody: boolean): void {
+    const waiting = token.length === 0 ? this.#pings.takeOldest() : this.#pings.take(token);
+    waiting?.resolve({ ms: this.#options.clock.monotonic() - waiting.sentAt, custody });
   }
 
   /** Ends it: no timer is left, and every ping rejects with `error`. */
   stop(error: Error): void {
     this.#timer?.cancel();
     for (const { reject } of this.#pings.takeAll()) reject(error);
+  }
+
+  /** Its Pong must not pass for that of a later Ping. A peer that answers none does not fill the table. */
+  #probe(now: number): void {
+    this.#options.sendPing(this.#pings.reserve(), false);
+    if (this.#pings.size < MAX_PINGS) {
+      this.#pings.hold({ sentAt: now, resolve: ignore, reject: ignore });
+    }
+    this.#expectSoon(now);
   }
 
   #expectSoon(now: number): void {
@@ -75,16 +95,17 @@ export class Keepalive {
   }
 
   readonly #onTimer = (): void => {
-    const { clock, keepaliveMs, pongTimeoutMs, isDeaf, sendPing, onSilence } = this.#options;
+    const { clock, keepaliveMs, pongTimeoutMs, isDeaf, onSilence } = this.#options;
     if (isDeaf()) this.heard();
     const now = clock.monotonic();
     const dueAt =
       this.#probedAt === undefined ? this.#heardAt + keepaliveMs : this.#probedAt + pongTimeoutMs;
     if (now < dueAt) this.#arm(dueAt - now);
     else if (this.#probedAt !== undefined) onSilence();
-    else {
-      sendPing(this.#pings.reserve());
-      this.#expectSoon(now);
-    }
+    else this.#probe(now);
   };
 }
+
+/** Pings without a Pong beyond which another probe is not kept in mind. */
+const MAX_PINGS = 64;
+const ignore = (): void => {};

@@ -1,7 +1,7 @@
 /** The NAF's end of TLS-PSK: finds the key of an identity, hands on proven layers (TS 33.222 5.4). */
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, isIP, type AddressInfo, type Server, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
   type Server as TlsServer,
@@ -227,14 +227,18 @@ function keyOf({ key, uiccKey }: LiveSa, identity: string): Uint8Array {
   return (identity.startsWith(`${PSK_NAMESPACE_UICC};`) && uiccKey) || key;
 }
 
-/** TLS must name the NAF that the key was made for; a client that names none is up to the policy. */
+/**
+ * TLS must name the NAF that the key was made for; a client that names none is up to the policy. An
+ * address is no name (RFC 6066 3): libcoap sends the one that it dials.
+ */
 function nameFault(
   { servername }: TLSSocket,
   { nafFqdn }: LiveSa,
   { requireServerName }: TlsPolicy,
 ): ChannelError | undefined {
-  if (servername ? servername.toLowerCase() === nafFqdn : !requireServerName) return undefined;
-  const named = servername ? JSON.stringify(servername) : 'nobody';
+  const name = servername && isIP(servername) === 0 ? servername : undefined;
+  if (name ? name.toLowerCase() === nafFqdn : !requireServerName) return undefined;
+  const named = name ? JSON.stringify(name) : 'nobody';
   return new ChannelError('ERR_CHANNEL_POLICY', `the client names ${named}, not ${nafFqdn}`);
 }
 

@@ -35,13 +35,14 @@ export function csm(maxMessageSize: number): CoapMessage {
   return signal(CODE.CSM, [uintOption(SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE, maxMessageSize)]);
 }
 
-export function ping(token: Uint8Array): CoapMessage {
-  return { code: CODE.PING, token, options: NO_OPTIONS, payload: EMPTY };
+/** With Custody it asks for a Pong with Custody, and not before that can be given. */
+export function ping(token: Uint8Array, custody: boolean): CoapMessage {
+  return { code: CODE.PING, token, options: custodyOption(custody), payload: EMPTY };
 }
 
+/** With Custody it says that everything before the Ping has been processed. */
 export function pong(token: Uint8Array, custody: boolean): CoapMessage {
-  const options = custody ? [emptyOption(SIGNAL_OPTION.PING_CUSTODY)] : NO_OPTIONS;
-  return { code: CODE.PONG, token, options, payload: EMPTY };
+  return { code: CODE.PONG, token, options: custodyOption(custody), payload: EMPTY };
 }
 
 export function release(diagnostic = '', holdOffSeconds = 0): CoapMessage {
@@ -80,7 +81,8 @@ export function statedMaxMessageSize({ options }: CoapMessage): number | undefin
   );
 }
 
-export function asksCustody({ options }: CoapMessage): boolean {
+/** Of a Ping or a Pong (RFC 8323 5.4.1). */
+export function hasCustody({ options }: CoapMessage): boolean {
   return findOption(options, SIGNAL_OPTION.PING_CUSTODY) !== undefined;
 }
 
@@ -113,9 +115,14 @@ export function diagnosticText(payload: Uint8Array): string {
   return Array.from(safe).slice(0, MAX_DIAGNOSTIC).join('');
 }
 
+function custodyOption(custody: boolean): readonly CoapOption[] {
+  return custody ? CUSTODY : NO_OPTIONS;
+}
+
 function signal(code: number, options: readonly CoapOption[], diagnostic = ''): CoapMessage {
   return { code, token: EMPTY, options, payload: utf8Bytes(diagnostic) };
 }
 
 const MAX_DIAGNOSTIC = 200;
+const CUSTODY: readonly CoapOption[] = [emptyOption(SIGNAL_OPTION.PING_CUSTODY)];
 const NONE: ReadonlySet<number> = new Set();

@@ -36,6 +36,15 @@ export class TokenTable<T> {
     return waiting;
   }
 
+  /** Gives back what has waited longest. */
+  takeOldest(): T | undefined {
+    for (const [key, waiting] of this.#waiting) {
+      this.#waiting.delete(key);
+      return waiting;
+    }
+    return undefined;
+  }
+
   /** Empties the table; oldest first. */
   takeAll(): Iterable<T> {
     const all = this.#waiting;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { URGENCIES, type Urgency } from '../../src/codec/push.ts';
 import { ChannelError } from '../../src/errors.ts';
 import { Outbox } from '../../src/naf/outbox.ts';
-import { type Entry, type Receipt } from '../../src/naf/entry.ts';
+import { type Entry, type Outcome, type Receipt } from '../../src/naf/entry.ts';
 import { makeEntry, type MadeEntry } from '../support/entry.ts';
 import { impi } from '../support/ladder.ts';
 
@@ -55,7 +55,7 @@ test('each answer of the UE has its outcome', (t) => {
   const answers = ['handled', 'handled-before', 'interrupted', 'conflict', 'refused'] as const;
   answers.forEach((kind, i) => {
     add({ seq: i + 1 });
-    outbox.answered(take(10), { kind }, 30);
+    outbox.told(take(10), { kind }, 30);
   });
   t.deepEqual(
     receipts.map(({ state, reason }) => reason ?? state),
@@ -67,13 +67,31 @@ test('each answer of the UE has its outcome', (t) => {
   }
 });
 
+test('what a plain client took or may have got is settled as that, and for good', (t) => {
+  const { outbox, receipts, add, take } = makeOutbox();
+  const outcomes = [{ kind: 'taken' }, { kind: 'sent' }, { kind: 'sent', detail: 'who knows' }];
+  outcomes.forEach((outcome, i) => {
+    add({ seq: i + 1 });
+    outbox.told(take(10), outcome as Outcome, 30);
+  });
+  t.deepEqual(
+    receipts.map(({ state, reason, detail }) => [state, reason, detail]),
+    [
+      ['taken', undefined, undefined],
+      ['sent', undefined, undefined],
+      ['sent', undefined, 'who knows'],
+    ],
+  );
+  t.is(outbox.queued, 0);
+});
+
 test('after "not now" that urgency waits, and it first', (t) => {
   const { outbox, receipts, add, take } = makeOutbox();
   add({ seq: 1 });
   add({ seq: 2 });
   add({ seq: 3, urgency: 'low' });
   t.is(outbox.releasedAt(0), Infinity);
-  outbox.answered(take(), { kind: 'not-now', afterMs: 500 }, 100);
+  outbox.told(take(), { kind: 'not-now', afterMs: 500 }, 100);
   t.is(take(100).push.seq, 3);
   t.is(outbox.take(599), undefined);
   t.is(outbox.releasedAt(100), 600);
@@ -87,8 +105,8 @@ test('a shorter "not now" that comes after a longer one does not shorten it', (t
   add({ seq: 1 });
   add({ seq: 2 });
   const [first, second] = [take(), take()];
-  outbox.answered(first, { kind: 'not-now', afterMs: 60_000 }, 0);
-  outbox.answered(second, { kind: 'not-now', afterMs: 1_000 }, 0);
+  outbox.told(first, { kind: 'not-now', afterMs: 60_000 }, 0);
+  outbox.told(second, { kind: 'not-now', afterMs: 1_000 }, 0);
   t.is(outbox.take(59_999), undefined);
   t.is(take(60_000), first);
   t.is(take(60_000), second);
@@ -116,7 +134,7 @@ test('what is dropped after it went out may have been handled, unless the UE sai
   const { outbox, receipts, add, take } = makeOutbox();
   for (const seq of [1, 2, 3]) add({ seq });
   const [first, second] = [take(), take()];
-  outbox.answered(second, { kind: 'not-now', afterMs: 1_000 }, 0);
+  outbox.told(second, { kind: 'not-now', afterMs: 1_000 }, 0);
   outbox.putBack([first]);
   outbox.dropAll(7, new ChannelError('ERR_CHANNEL_TIMEOUT', 'nobody came'));
   t.deepEqual(
@@ -171,12 +189,12 @@ test('whatever happens, nothing is lost, nothing is settled twice, and order per
         }
         if (what === 'ack' && first !== undefined) {
           acked.push(first);
-          outbox.answered(first, { kind: 'handled' }, now);
+          outbox.told(first, { kind: 'handled' }, now);
           out.shift();
         }
         if (what === 'not-now' && first !== undefined) {
           const later = out.filter(({ push }) => push.urgency === first.push.urgency);
-          for (const entry of later) outbox.answered(entry, { kind: 'not-now', afterMs: ms }, now);
+          for (const entry of later) outbox.told(entry, { kind: 'not-now', afterMs: ms }, now);
           out.splice(0, Infinity, ...out.filter((entry) => !later.includes(entry)));
         }
         t.is(outbox.queued + out.length + acked.length, seq);

@@ -6,14 +6,16 @@ import {
   CODE,
   NO_OPTIONS,
   OPTION,
+  SIGNAL_OPTION,
   emptyOption,
   stringOption,
   stringValue,
   uintOption,
   uintValue,
   type CoapMessage,
+  type CoapOption,
 } from '../../src/codec/coap.ts';
-import type { ChannelError } from '../../src/errors.ts';
+import { PushError, type ChannelError } from '../../src/errors.ts';
 import { utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 import type { Respond } from '../../src/net/channel-types.ts';
 import type { ReleaseNotice } from '../../src/net/signalling.ts';
@@ -222,6 +224,84 @@ test('a request with Observe may be answered again, any other may not', async (t
     answers.map(({ code }) => code),
     [CODE.CONTENT, CODE.CONTENT, CODE.CHANGED],
   );
+  await channel.close();
+});
+
+test('a notification over the peer’s limit is thrown at its sender, and harms nothing', async (t) => {
+  let notify: Respond = () => t.fail('no request came');
+  const { channel, peer } = await channelAndRawPeer(t, {
+    onRequest: (_request, respond) => {
+      notify = respond;
+      respond({ code: CODE.CONTENT });
+    },
+  });
+  peer.say({ code: CODE.GET, options: [emptyOption(OPTION.OBSERVE)] });
+  await peer.hear(CODE.CONTENT);
+  const long = { code: CODE.CHANGED, payload: new Uint8Array(1_200) };
+  t.throws(() => notify(long), {
+    instanceOf: PushError,
+    code: 'ERR_PUSH_OVERSIZE',
+    message: /over the peer's Max-Message-Size of 1152/,
+  });
+  notify({ code: CODE.CHANGED, payload: utf8Bytes('short') });
+  t.is(utf8Text((await peer.hear(CODE.CHANGED)).payload), 'short');
+  await channel.close();
+  t.notThrows(() => notify(long));
+});
+
+test('a barrier is a Ping with Custody, and says whether the Pong has it', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t);
+  for (const custody of [true, false]) {
+    const barrier = channel.barrier();
+    while (peer.heard.at(-1)?.code !== CODE.PING) await new Promise(setImmediate);
+    const { token, options } = peer.heard.pop() ?? t.fail();
+    t.deepEqual(
+      options.map(({ number }) => number),
+      [SIGNAL_OPTION.PING_CUSTODY],
+    );
+    const given = custody ? options : NO_OPTIONS;
+    peer.say({ code: CODE.PONG, token, options: given });
+    t.is(await barrier, custody);
+  }
+  const lost = channel.barrier();
+  peer.socket.destroy();
+  await t.throwsAsync(lost, { code: 'ERR_CHANNEL_CLOSED' });
+  await t.throwsAsync(channel.barrier(), { code: 'ERR_CHANNEL_CLOSED' });
+});
+
+test('a barrier of our own peer is passed when all before it is answered', async (t) => {
+  const held: Respond[] = [];
+  const onRequest = (_request: CoapMessage, respond: Respond): void => void held.push(respond);
+  const { near } = await channelPair(t, {}, { onRequest });
+  near.request({ code: CODE.PUT }, () => undefined);
+  let passed: boolean | undefined;
+  const barrier = near.barrier().then((custody) => (passed = custody));
+  await near.ping();
+  t.is(passed, undefined);
+  for (const respond of held) respond({ code: CODE.CREATED });
+  await barrier;
+  t.true(passed);
+});
+
+test('Pongs without a token answer in order, those to keepalive too', async (t) => {
+  const clock = manualClock();
+  const { channel, peer } = await channelAndRawPeer(t, { clock, keepaliveMs: 1_000 });
+  const pong = (...options: CoapOption[]): void => peer.say({ code: CODE.PONG, options });
+  clock.advance(1_000);
+  await peer.hear(CODE.PING);
+  const passed: boolean[] = [];
+  const barrier = channel.barrier().then((custody) => passed.push(custody));
+  while (peer.heard.filter(({ code }) => code === CODE.PING).length < 2) {
+    await new Promise(setImmediate);
+  }
+  pong(emptyOption(SIGNAL_OPTION.PING_CUSTODY));
+  peer.say({ code: CODE.PING });
+  await peer.hear(CODE.PONG);
+  t.deepEqual(passed, [], 'it was for the Ping of the keepalive');
+  pong();
+  await barrier;
+  t.deepEqual(passed, [false]);
+  pong();
   await channel.close();
 });
 

@@ -143,6 +143,23 @@ for (const binding of [TLS13, { version: '1.2', suite: 'PSK-AES128-GCM-SHA256' }
     t.regex(naf.refusals[0]?.reason ?? '', /names nobody/);
     t.deepEqual(strict.layers, []);
   });
+
+  test(`a client that names an address, as libcoap does, names no NAF in ${nameOf(binding)}`, async (t) => {
+    const sa = makeSa({ binding });
+    const naf = await startNaf(t, [sa]);
+    const strict = await startNaf(t, [sa], { policy: { ...policy, requireServerName: true } });
+    const identity = pskIdentityOf(sa.bTid);
+    const tls = clientTlsOptions(policy, { binding, serverName: nafFqdn, identity, key: sa.key });
+    for (const port of [naf.port, strict.port]) {
+      const socket = connect({ host: '127.0.0.1', port, ...tls, servername: '127.0.0.1' });
+      socket.on('error', () => undefined);
+      t.teardown(() => socket.destroy());
+    }
+    await naf.layer();
+    await until(() => naf.refusals.length > 0);
+    t.regex(naf.refusals[0]?.reason ?? '', /names nobody/);
+    t.deepEqual(strict.layers, []);
+  });
 }
 
 test('a key that ends between its lookup and the proof opens no layer', async (t) => {

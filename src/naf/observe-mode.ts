@@ -1,0 +1,159 @@
+/** Pushes as notifications to a plain CoAP client, which knows no ids and answers none (RFC 7641, RFC 8323 7). */
+import { CODE } from '../codec/coap.ts';
+import { bare, OCTET_STREAM } from '../codec/push.ts';
+import { notification } from '../codec/ue-request.ts';
+import { PushError } from '../errors.ts';
+import { EMPTY } from '../lib/bytes.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Channel } from '../net/channel.ts';
+import type { Respond } from '../net/channel-types.ts';
+import type { Entry, Outcome } from './entry.ts';
+import type { PushMode, Tell } from './mode.ts';
+
+export interface Registration {
+  /** In hex. */
+  readonly token: string;
+  /** What every notification is labelled as. */
+  readonly contentFormat: number;
+  readonly respond: Respond;
+}
+
+export interface ObserveModeOptions {
+  readonly channel: Pick<Channel, 'barrier'>;
+  readonly clock: Clock;
+  /** Epoch ms at which the key, and with it any registration, ends. */
+  readonly expiresAt: number;
+  readonly tell: Tell;
+}
+
+/**
+ * Each push is one notification, never joined with another, and goes out once: nobody could tell a
+ * second one from the first. A Ping with Custody follows, one at a time; its Pong tells what became of
+ * all notifications before it: `taken` with Custody, else `sent`.
+ */
+export class ObserveMode implements PushMode {
+  readonly #options: ObserveModeOptions;
+  #registration: Registration | undefined;
+  #sequence = 0;
+  /** Sent after the Ping that is out. */
+  #unasked: Entry[] = [];
+  /** Sent before it. */
+  #asked: readonly Entry[] = [];
+  #deadline: Timer | undefined;
+  #whenReady: (() => void)[] = [];
+
+  constructor(options: ObserveModeOptions) {
+    this.#options = options;
+  }
+
+  get ready(): boolean {
+    return this.#registration !== undefined && this.#unconfirmed < WINDOW;
+  }
+
+  async whenReady(): Promise<void> {
+    if (!this.ready) await new Promise<void>((resolve) => this.#whenReady.push(resolve));
+  }
+
+  /** Answers a registration. One stands at a time: one under another token ends the one before. */
+  register(registration: Registration): void {
+    const { clock, expiresAt } = this.#options;
+    if (this.#registration?.token !== registration.token) this.#endRegistration();
+    this.#registration = registration;
+    this.#notify(registration, EMPTY, Math.ceil((expiresAt - clock.now()) / 1_000));
+    this.#wake();
+  }
+
+  /** Pushes wait from now on, unless the registration is another one. */
+  cancel(token: string): void {
+    if (this.#registration?.token === token) this.#registration = undefined;
+  }
+
+  send(entry: Entry, ttlSeconds: number): void {
+    const { contentFormat, payload } = entry.push;
+    const registration = this.#registration;
+    if (registration === undefined) {
+      throw new PushError('ERR_PUSH_REFUSED', 'the UE takes no notifications', { retryable: true });
+    }
+    const { contentFormat: wanted } = registration;
+    if (contentFormat !== wanted && contentFormat !== OCTET_STREAM && wanted !== OCTET_STREAM) {
+      const mismatch = `the UE takes Content-Format ${wanted} only, and this is ${contentFormat}`;
+      throw new PushError('ERR_PUSH_REFUSED', mismatch);
+    }
+    this.#notify(registration, payload, ttlSeconds);
+    this.#unasked.push(entry);
+    if (this.#asked.length === 0) this.#ask();
+  }
+
+  /** Nobody knows whether what was sent arrived, and it must not arrive twice. */
+  surrender(): void {
+    const out = [...this.#asked, ...this.#unasked];
+    this.#unasked = [];
+    this.#settle(out, UNCONFIRMED);
+  }
+
+  forget(): Promise<void> {
+    this.#endRegistration();
+    return Promise.resolve();
+  }
+
+  get #unconfirmed(): number {
+    return this.#asked.length + this.#unasked.length;
+  }
+
+  /** A notification that is no 2.xx is the last one (RFC 7641 4.2). */
+  #endRegistration(): void {
+    this.#registration?.respond(bare(CODE.NOT_FOUND));
+    this.#registration = undefined;
+  }
+
+  #notify({ contentFormat, respond }: Registration, payload: Uint8Array, ttlSeconds: number): void {
+    const sequence = this.#sequence + 1;
+    const maxAgeSeconds = Math.max(0, ttlSeconds);
+    respond(notification(payload, { contentFormat, sequence, maxAgeSeconds }));
+    this.#sequence = sequence;
+  }
+
+  /** The UE may be at work on them: that the Pong is late does not end the layer, that nothing is heard does. */
+  #ask(): void {
+    const { channel, clock } = this.#options;
+    const asked = this.#unasked;
+    this.#unasked = [];
+    this.#asked = asked;
+    const answered = (outcome: Outcome): void => {
+      if (this.#asked !== asked) return;
+      this.#settle(asked, outcome);
+      if (this.#unasked.length > 0) this.#ask();
+    };
+    this.#deadline = clock.after(PONG_MS, () => {
+      answered(UNCONFIRMED);
+    });
+    channel.barrier().then(
+      (custody) => {
+        answered(custody ? TAKEN : SENT);
+      },
+      () => undefined,
+    );
+  }
+
+  #settle(entries: readonly Entry[], outcome: Outcome): void {
+    this.#deadline?.cancel();
+    this.#asked = [];
+    for (const entry of entries) this.#options.tell(entry, outcome);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#whenReady.splice(0)) resolve();
+  }
+}
+
+/** What is out when a layer is lost is lost too: so little is out at a time. */
+const WINDOW = 32;
+/** For the Pong; the same as for any sign of life. */
+const PONG_MS = 15_000;
+const TAKEN: Outcome = { kind: 'taken' };
+const SENT: Outcome = { kind: 'sent' };
+const UNCONFIRMED: Outcome = {
+  kind: 'sent',
+  detail: 'the UE did not confirm it; it may have arrived, and is not sent again',
+};

@@ -1,0 +1,93 @@
+/** libcoap's own clients, which know nothing of this project, observe `/push` and take what is pushed. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { formatEndpoint } from '../../src/codec/address.ts';
+import { pskIdentityOf, type Announcement, type PushServer } from '../../src/index.ts';
+import { impi, openNaf } from '../support/ladder.ts';
+import { isThere, testWith } from '../support/peers.ts';
+import { createSim } from '../support/sim.ts';
+import { policy } from '../support/tls.ts';
+
+const clients = ['coap-client-openssl', 'coap-client-gnutls'] as const;
+
+/** libcoap 4.3.1 offers TLS 1.2 only; without forward secrecy it would choose a suite of its own liking. */
+const suites = ['ECDHE-PSK-CHACHA20-POLY1305', 'PSK-AES128-GCM-SHA256'] as const;
+
+interface Run {
+  /** Each payload with a line feed after it. */
+  readonly printed: string;
+  readonly talk: string;
+  readonly code: number | null;
+}
+
+/** The key is text on libcoap's command line: the shell makes it of octal escapes, which it reads from stdin. */
+const WITH_KEY = 'read -r key; exec "$@" -k "$(printf "$key")"';
+
+/** Runs a client under a new association of the NAF. */
+async function run(client: string, naf: PushServer, ...options: string[]): Promise<Run> {
+  const { sa } = await announceForText(naf);
+  const address = `coaps+tcp://${formatEndpoint(naf.address)}/push`;
+  const command = [client, '-w', ...options, '-u', pskIdentityOf(sa.bTid), address];
+  const child = spawn('sh', ['-c', WITH_KEY, 'sh', ...command], {
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  const octal = Array.from(sa.key, (octet) => `\\${octet.toString(8).padStart(3, '0')}`);
+  child.stdin.end(`${octal.join('')}\n`);
+  const [printed, talk]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (chunk: Buffer) => printed.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => talk.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { printed: Buffer.concat(printed).toString(), talk: Buffer.concat(talk).toString(), code };
+}
+
+/** A key that survives as text: libcoap stops at NUL, the shell drops line feeds at the end. */
+async function announceForText(naf: PushServer): Promise<Announcement> {
+  for (;;) {
+    const announcement = await naf.announce(impi);
+    const { key } = announcement.sa;
+    if (!key.includes(0) && key.at(-1) !== 0x0a) return announcement;
+  }
+}
+
+for (const client of clients) {
+  const test = testWith('libcoap3-bin', () => isThere(client));
+
+  for (const suite of suites) {
+    test(`${client} takes every push, in order, over ${suite}`, async (t) => {
+      const naf = await openNaf(t, createSim(impi), {
+        bootstrap: false,
+        binding: { version: '1.2', suite },
+        policy: { ...policy, suites12: [suite] },
+      });
+      const observing = run(client, naf, '-s', '2');
+      const texts = ['one', 'zwei – 2', 'x'.repeat(3_000), ...Array.from('abcdefghij')];
+      const receipts = await Promise.all(
+        texts.map((text) => naf.push(impi, Buffer.from(text), { ttlSeconds: 10 })),
+      );
+      const last = await naf.push(impi, Buffer.from('last'), { ttlSeconds: 10 });
+      const { printed, code } = await observing;
+      t.deepEqual(printed.trim().split('\n'), [...texts, 'last']);
+      t.is(code, 0);
+      for (const receipt of receipts) t.like(receipt, { state: 'taken', attempts: 1 });
+      t.like(last, { state: 'taken', attempts: 1, via: 'reuse' });
+      t.is(naf.fullHandshakes, 1);
+      t.like(await naf.push(impi, Buffer.from('nobody is there'), { ttlSeconds: 0 }), {
+        state: 'dead',
+        reason: 'expired',
+      });
+    });
+  }
+
+  test(`${client} that forgets to observe is told so, and gets no push`, async (t) => {
+    const [suite] = suites;
+    const naf = await openNaf(t, createSim(impi), {
+      bootstrap: false,
+      binding: { version: '1.2', suite },
+    });
+    const waits = naf.push(impi, Buffer.from('not for you'), { ttlSeconds: 1 });
+    const { printed, talk } = await run(client, naf);
+    t.regex(talk, /4\.05 GET \/push needs Observe/);
+    t.is(printed.trim(), '');
+    t.like(await waits, { state: 'dead', reason: 'expired', attempts: 0 });
+  });
+}

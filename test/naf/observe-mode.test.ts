@@ -1,0 +1,240 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { CODE, findUint, OPTION } from '../../src/codec/coap.ts';
+import { PushError } from '../../src/errors.ts';
+import type { Entry, Outcome } from '../../src/naf/entry.ts';
+import { ObserveMode } from '../../src/naf/observe-mode.ts';
+import type { CoapContent } from '../../src/net/channel-types.ts';
+import { makeEntry } from '../support/entry.ts';
+import { manualClock } from '../support/manual-clock.ts';
+
+interface Barrier {
+  readonly pong: (custody: boolean) => void;
+  readonly lost: () => void;
+}
+
+/** A mode over a channel that only notes what it is told. */
+function makeMode() {
+  const clock = manualClock();
+  const barriers: Barrier[] = [];
+  const said: CoapContent[] = [];
+  const told: { readonly entry: Entry; readonly outcome: Outcome }[] = [];
+  const mode = new ObserveMode({
+    channel: {
+      barrier: () =>
+        new Promise((resolve, reject) => {
+          barriers.push({
+            pong: resolve,
+            lost: () => {
+              reject(new Error('the channel is closed'));
+            },
+          });
+        }),
+    },
+    clock,
+    expiresAt: clock.now() + 90_500,
+    tell: (entry, outcome) => told.push({ entry, outcome }),
+  });
+  let seq = 0;
+  const send = (count = 1): void => {
+    for (let i = 0; i < count; i += 1) mode.send(makeEntry([], { seq: (seq += 1) }), 60);
+  };
+  const register = (token = '01', contentFormat = 42): void => {
+    mode.register({ token, contentFormat, respond: (content) => said.push(content) });
+  };
+  /** Answers a Ping, the latest one unless told otherwise. */
+  const pong = async (custody: boolean, which = -1): Promise<void> => {
+    barriers.at(which)?.pong(custody);
+    await turn();
+  };
+  const outcomes = (): string[] =>
+    told.map(({ entry, outcome }) => `${entry.push.seq} ${outcome.kind}`);
+  return { clock, mode, barriers, said, told, send, register, pong, outcomes };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('the answer to a registration is empty, and fresh as long as the key', (t) => {
+  const { mode, said, register } = makeMode();
+  t.false(mode.ready);
+  register('01', 50);
+  t.true(mode.ready);
+  const [first] = said;
+  const options = (first?.options ?? []).flatMap(({ number, value }) =>
+    typeof value === 'string' ? [] : [{ number, value }],
+  );
+  t.is(first?.code, CODE.CONTENT);
+  t.is(first?.payload?.length, 0);
+  t.is(findUint(options, OPTION.CONTENT_FORMAT), 50);
+  t.is(findUint(options, OPTION.MAX_AGE), 91);
+});
+
+test('one Ping with Custody is out at a time, and its Pong speaks for what went before it only', async (t) => {
+  const { barriers, send, register, pong, outcomes } = makeMode();
+  register();
+  send(3);
+  t.is(barriers.length, 1);
+  await pong(true);
+  t.deepEqual(outcomes(), ['1 taken']);
+  t.is(barriers.length, 2, 'for the two that came meanwhile');
+  send();
+  await pong(false);
+  t.deepEqual(outcomes(), ['1 taken', '2 sent', '3 sent']);
+  await pong(true);
+  t.deepEqual(outcomes().slice(3), ['4 taken']);
+  t.is(barriers.length, 3, 'nothing is out, so nothing is asked');
+});
+
+test('a Pong that never comes leaves the pushes sent, and a late one changes nothing', async (t) => {
+  const { clock, told, barriers, send, register, pong, outcomes } = makeMode();
+  register();
+  send(2);
+  clock.advance(14_999);
+  t.deepEqual(outcomes(), []);
+  clock.advance(1);
+  t.deepEqual(outcomes(), ['1 sent']);
+  t.regex((told[0]?.outcome as { detail?: string }).detail ?? '', /may have arrived/);
+  await pong(true, 0);
+  t.deepEqual(outcomes(), ['1 sent']);
+  t.is(barriers.length, 2);
+  await pong(true);
+  t.deepEqual(outcomes(), ['1 sent', '2 taken']);
+  t.is(clock.pending, 0, 'no timer is left');
+});
+
+test('at most 32 pushes are out without a Pong, and whoever waits is woken by one', async (t) => {
+  const { mode, send, register, pong } = makeMode();
+  register();
+  send(31);
+  t.true(mode.ready);
+  send();
+  t.false(mode.ready);
+  let woken = false;
+  void mode.whenReady().then(() => (woken = true));
+  await turn();
+  t.false(woken);
+  await pong(true);
+  t.true(woken && mode.ready);
+});
+
+test('when the layer ends, what is out is sent and never comes back', async (t) => {
+  const { clock, mode, barriers, send, register, outcomes } = makeMode();
+  register();
+  send(3);
+  barriers[0]?.lost();
+  await turn();
+  t.deepEqual(outcomes(), [], 'the end of the layer says it');
+  let woken = false;
+  void mode.whenReady().then(() => (woken = true));
+  mode.surrender();
+  mode.surrender();
+  await turn();
+  t.deepEqual(outcomes(), ['1 sent', '2 sent', '3 sent']);
+  t.true(woken);
+  t.is(clock.pending, 0);
+});
+
+test('a cancelled registration takes no push; another token cancels nothing', async (t) => {
+  const { mode, said, send, register } = makeMode();
+  register('01');
+  mode.cancel('0101');
+  mode.cancel('');
+  t.true(mode.ready);
+  mode.cancel('01');
+  t.false(mode.ready);
+  t.throws(() => send(), { instanceOf: PushError, code: 'ERR_PUSH_REFUSED' });
+  let woken = false;
+  void mode.whenReady().then(() => (woken = true));
+  register('02');
+  await turn();
+  t.true(woken && mode.ready);
+  t.deepEqual(
+    said.map(({ code }) => code),
+    [CODE.CONTENT, CODE.CONTENT],
+  );
+});
+
+test('a registration under another token ends the one before, the same token renews it', (t) => {
+  const { said, register } = makeMode();
+  register('01');
+  register('01');
+  register('02');
+  t.deepEqual(
+    said.map(({ code }) => code),
+    [CODE.CONTENT, CODE.CONTENT, CODE.NOT_FOUND, CODE.CONTENT],
+  );
+});
+
+test('a push of another format than the registered one is refused, one that nobody described is not', (t) => {
+  const { mode, said, register } = makeMode();
+  const push = (contentFormat: number): void => {
+    const entry = makeEntry([], { seq: 1 });
+    mode.send({ ...entry, push: { ...entry.push, contentFormat } }, 60);
+  };
+  register('01', 50);
+  t.throws(() => push(0), { code: 'ERR_PUSH_REFUSED', message: /50 only, and this is 0/ });
+  t.is(said.length, 1);
+  push(50);
+  push(42);
+  register('01', 42);
+  push(0);
+  t.is(said.length, 5);
+});
+
+test('a notification that is too long is not out', (t) => {
+  const { mode, barriers, told } = makeMode();
+  let answers = 0;
+  mode.register({
+    token: '01',
+    contentFormat: 42,
+    respond: () => {
+      answers += 1;
+      if (answers > 1) throw new PushError('ERR_PUSH_OVERSIZE', 'too long');
+    },
+  });
+  t.throws(() => mode.send(makeEntry([], { seq: 1 }), 60), { code: 'ERR_PUSH_OVERSIZE' });
+  mode.surrender();
+  t.deepEqual([barriers, told], [[], []]);
+});
+
+const script = fc.array(
+  fc.constantFrom('send', 'send', 'taken', 'sent', 'late', 'cancel', 'register', 'other', 'lose'),
+  { maxLength: 60 },
+);
+
+test('whatever happens, each push is told of once, in order, and as taken only after its own Pong', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(script, async (steps) => {
+      const { clock, mode, barriers, send, register, pong, told } = makeMode();
+      const confirmed = new Set<number>();
+      const covered: number[] = [];
+      let [sent, asked] = [0, 0];
+      register();
+      for (const step of steps) {
+        if (step === 'send' && mode.ready) {
+          send();
+          sent += 1;
+        }
+        if (step === 'taken' || step === 'sent') await pong(step === 'taken');
+        if (step === 'taken') covered.forEach((seq) => confirmed.add(seq));
+        if (step === 'late') clock.advance(15_000);
+        if (step === 'cancel') mode.cancel('01');
+        if (step === 'register') register('01');
+        if (step === 'other') register('02');
+        if (step === 'lose') mode.surrender();
+        if (barriers.length > asked) {
+          asked = barriers.length;
+          covered.splice(0, Infinity, ...Array.from({ length: sent }, (_, i) => i + 1));
+        }
+      }
+      mode.surrender();
+      t.deepEqual(
+        told.map(({ entry }) => entry.push.seq),
+        Array.from({ length: sent }, (_, i) => i + 1),
+      );
+      const taken = told.filter(({ outcome }) => outcome.kind === 'taken');
+      t.true(taken.every(({ entry }) => confirmed.has(entry.push.seq)));
+      t.is(clock.pending, 0);
+    }),
+  );
+});
