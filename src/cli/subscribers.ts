@@ -40,15 +40,11 @@ export async function openSubscribers(
   if (options.av !== undefined) return programSubscribers(options.av, ues, io);
   const file = options.subscribers ?? packageFile('certs-none/demo-subscribers.json');
   const { demo, subscribers } = readSubscribers(file);
-  const found = new Map(
-    ues.map((ue) => {
-      const record = findSubscriber(subscribers, ue, file);
-      return [record.impi, record];
-    }),
-  );
+  const named = ues.map((ue) => findSubscriber(subscribers, ue, file));
+  const found = new Map(named.map((record) => [record.impi, record]));
   const store = await openFileStore({ folder: stateFolder(options.state, io.env), name: 'hss' });
   return {
-    impis: [...found.keys()],
+    impis: named.map(({ impi }) => impi),
     hss: createHss({ subscribers, store }),
     demo,
     triggerOf: (impi) => found.get(impi)?.trigger,
