@@ -90,14 +90,16 @@ export class Device {
     }
     if (this.#outbox.queued > 0) {
       if (!layer.writable && !layer.releasing) this.#pumpWhenWritable(layer);
-      this.#pumpWhenReleased();
+      this.#pumpWhenReleased(now);
     }
     this.#tellRoom();
   }
 
-  /** After "not now": goes on when the first urgency that waits may go out again. */
-  #pumpWhenReleased(): void {
-    const now = this.#clock.monotonic();
+  /**
+   * After "not now": goes on when the first urgency that waits may go out again. `now` is the moment at
+   * which it might not: by a later one its time could have come between, and nobody would look again.
+   */
+  #pumpWhenReleased(now: number): void {
     const at = this.#outbox.releasedAt(now);
     if (at === this.#release?.at || this.#stopped) return;
     this.#release?.timer.cancel();
@@ -155,10 +157,11 @@ export class Device {
 
   /** A layer tells what became of a push. */
   told(entry: Entry, outcome: Outcome): void {
-    this.#outbox.told(entry, outcome, this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    this.#outbox.told(entry, outcome, now);
     if (outcome.kind !== 'not-now') return;
     this.#expireAt(entry.deadline);
-    this.#pumpWhenReleased();
+    this.#pumpWhenReleased(now);
   }
 
   refused(entry: Entry, detail: string): void {

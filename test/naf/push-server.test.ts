@@ -3,7 +3,7 @@ import { CODE, SIGNAL_OPTION, uintOption } from '../../src/codec/coap.ts';
 import { registration } from '../../src/codec/push.ts';
 import { BsfError, ChannelError } from '../../src/errors.ts';
 import { pskIdentityOf, type BTid } from '../../src/ids.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { subscribe } from '../../src/lib/events.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
 import { NotNow } from '../../src/ue/delivery.ts';
@@ -352,3 +352,35 @@ test('a trigger address without a port is as good as no word', async (t) => {
   await naf.close();
   t.like(await waits, { state: 'dead', code: 'ERR_CHANNEL_CLOSED' });
 });
+
+test.serial(
+  'a push that was told "not now" goes out again, also when timers fire early',
+  async (t) => {
+    /** Fires at nine tenths of the time, so that the end of a pause is approached in ever smaller steps. */
+    const hasty: Clock = {
+      ...systemClock,
+      after(ms, action) {
+        if (ms > 1_000) return systemClock.after(ms, action);
+        const endsAt = performance.now() + ms * 0.9;
+        let over = false;
+        const tick = (): void => {
+          if (over) return;
+          if (performance.now() >= endsAt) action();
+          else setImmediate(tick);
+        };
+        setImmediate(tick);
+        return { cancel: () => void (over = true) };
+      },
+    };
+    let refusals = 0;
+    const { push } = await openLadder(t, {
+      handler: () => {
+        if ((refusals += 1) % 2 === 1) throw new NotNow(100);
+      },
+      naf: { clock: hasty },
+    });
+    for (let n = 0; n < 12; n += 1) {
+      t.like(await push(`${n}`, { ttlSeconds: 3 }), { state: 'acked', attempts: 2 });
+    }
+  },
+);
