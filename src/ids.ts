@@ -148,6 +148,16 @@ export function pskIdentityOf(
   return `${namespace};${id}` as PskIdentity;
 }
 
+/** @throws CodecError ERR_ID_MALFORMED unless it is a namespace of ours, `;`, and a B-TID or P-TID. */
+export function parsePskIdentity(text: string): PskIdentity {
+  const [namespace = '', id = ''] = text.split(';', 2);
+  if (namespace !== PSK_NAMESPACE && namespace !== PSK_NAMESPACE_UICC) {
+    malformed('a PSK identity is 3GPP-bootstrapping;ID', text);
+  }
+  const parsed = id.includes('@') ? parseBTid(id).bTid : parsePTid(id).pTid;
+  return pskIdentityOf(parsed, namespace);
+}
+
 /** @throws CodecError ERR_ID_MALFORMED unless it is 1 to 43 of `A-Z a-z 0-9 _ -`. */
 export function parsePushId(text: string): PushId {
   if (!/^[A-Za-z0-9_-]{1,43}$/.test(text))

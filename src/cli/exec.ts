@@ -1,5 +1,5 @@
 /** A handler that is a program: no shell, payload on stdin, the outcome is its exit code. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -39,8 +39,8 @@ export async function runHandler(
   push: Push,
   io: Pick<CommandIo, 'env' | 'stderr'> & { readonly output: CommandIo['stdout'] },
 ): Promise<void> {
-  const child = spawn(file, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
+  const child: ChildProcess = spawn(file, args, {
+    stdio: 'pipe',
     env: {
       ...io.env,
       GBA_PUSH_ID: push.id,
@@ -51,12 +51,15 @@ export async function runHandler(
       GBA_PUSH_CONTENT_FORMAT: String(push.contentFormat),
     },
   });
-  child.stdout.on('data', (chunk: Buffer) => io.output.write(chunk));
-  child.stderr.on('data', (chunk: Buffer) => io.stderr.write(chunk));
+  const ended = once(child, 'close');
+  ended.catch(() => undefined);
+  // Without file descriptors left there are none of these, and an `error` that follows.
+  child.stdout?.on('data', (chunk: Buffer) => io.output.write(chunk));
+  child.stderr?.on('data', (chunk: Buffer) => io.stderr.write(chunk));
   // A handler need not read its input: a closed pipe is its own business.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(push.payload);
-  const [code, signal] = (await once(child, 'close').catch((error: unknown) => {
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(push.payload);
+  const [code, signal] = (await ended.catch((error: unknown) => {
     io.stderr.write(`ue-listen: cannot run the handler ${file}: ${reasonOf(error)}\n`);
     throw new NotNow();
   })) as [number | null, string | null];

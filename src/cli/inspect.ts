@@ -9,7 +9,7 @@ import type { InspectingSim } from '../inspect/sim.ts';
 import { smsInspector } from '../inspect/sms.ts';
 import { fromHex, isHex, octetCount, view } from '../lib/bytes.ts';
 import { readUsim } from '../store/subscribers.ts';
-import { EXIT, printable, writeJson, type CommandIo } from './io.ts';
+import { EXIT, printable, writeJson, type CommandIo, whenAborted } from './io.ts';
 import { path } from './options.ts';
 import { lines } from './payloads.ts';
 import { CommandFailure, subcommand } from './run.ts';
@@ -87,6 +87,7 @@ async function* inputs(hex: readonly string[], io: CommandIo): AsyncGenerator<Ui
       continue;
     }
     let number = 0;
+    void whenAborted(io.signal).then(() => io.stdin.destroy());
     for await (const line of lines(io.stdin)) {
       number += 1;
       const shown = view(line).toString('latin1');

@@ -7,6 +7,7 @@ import { EXIT, type CommandIo } from './io.ts';
 import { bindOutput, run } from './run.ts';
 import { addSaCommand } from './sa.ts';
 import { addSendCommand } from './send.ts';
+import { addServeCommand } from './serve.ts';
 import { packageVersion } from './version.ts';
 
 /** Runs `naf-push` with these arguments. Resolves with the exit code; never throws. */
@@ -19,6 +20,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
     )
     .addHelpText('after', EXAMPLES);
   addSendCommand(program, io);
+  addServeCommand(program, io);
   addSaCommand(program, io);
   addAkaCommand(program, io);
   addInspectCommand(program, io);

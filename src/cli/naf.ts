@@ -1,4 +1,5 @@
 /** A NAF with its BSF and HSS inside, put together from the options of `send` and `sa announce`. */
+import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { createBsf } from '../bsf/bsf.ts';
 import { requireLoopback } from '../compose/demo-keys.ts';
@@ -17,7 +18,10 @@ import {
 } from '../codec/address.ts';
 import { createTriggerSender } from '../net/upa-sender.ts';
 import type { TriggerSender } from '../ports.ts';
+import { lockFolder } from '../store/folder-lock.ts';
 import { loadTlsPolicy } from '../store/policy.ts';
+import { openSaFile } from '../store/sa-file.ts';
+import { openStoreKey } from '../store/store-key.ts';
 import { requireProgram } from './exec.ts';
 import { EXIT, type CommandIo } from './io.ts';
 import { keyLogFor } from './keylog.ts';
@@ -113,9 +117,12 @@ export interface OpenNaf {
 }
 
 export interface NafSettings {
-  readonly ues: readonly UeName[];
+  /** Whom it pushes to, or everybody of the subscribers file. */
+  readonly ues: readonly UeName[] | 'all';
   /** How long to look for a UE that does not connect, ms. */
   readonly giveUpMs: number;
+  /** The folder where associations outlive the command; absent: they end with it. */
+  readonly persist?: string;
   /** False: pushes wait for UEs that were announced by hand. Default true. */
   readonly bootstrap?: boolean;
 }
@@ -143,6 +150,12 @@ export async function openNaf(
   const policy = loadTlsPolicy();
   const { binding, only } = usageError(() => bindingFrom(options.tls, options.suite, policy));
   const keylog = keyLogFor(options.keylog, 'naf-push', io);
+  const { persist } = settings;
+  const unlock = persist === undefined ? undefined : lockFolder(persist);
+  const saStore =
+    persist === undefined
+      ? undefined
+      : openSaFile({ folder: persist, storeKey: openStoreKey(join(persist, 'store.key')) });
   const server = await listenPushServer({
     bsf: createBsf({ hss: known.hss, clock: systemClock, policy: policy.keyLifetime }),
     triggers: triggerSender(words, known, io),
@@ -156,6 +169,7 @@ export async function openNaf(
       uiccOrMe: options.gba === 'u' ? ('GBA_U' as const) : ('GBA_ME' as const),
     }),
     bootstrap: settings.bootstrap ?? true,
+    ...(saStore && { saStore }),
     ...(options.advertise && { advertise: options.advertise }),
     ...(options.lifetime !== undefined && { lifetimeSeconds: options.lifetime }),
     ...(keylog && { dangerouslyLogKeys: keylog.write }),
@@ -167,6 +181,7 @@ export async function openNaf(
       await server.close();
       await known.close();
       keylog?.close();
+      unlock?.();
     },
   };
 }

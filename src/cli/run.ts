@@ -65,6 +65,7 @@ export async function run(
       if (error.message !== '') io.stderr.write(`${program.name()}: ${error.message}\n`);
       return error.exitCode;
     }
+    if (io.signal?.aborted === true && !(error instanceof GbaError)) return EXIT.interrupted;
     io.stderr.write(`${program.name()}: ${describe(error)}\n`);
     return exitCodeFor(error);
   }

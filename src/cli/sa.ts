@@ -13,6 +13,7 @@ import { argument, parseUe, type UeName } from './options.ts';
 import { lines } from './payloads.ts';
 import { printReceipt } from './receipts.ts';
 import { CommandFailure, subcommand } from './run.ts';
+import { addControlCommands } from './sa-control.ts';
 
 interface AnnounceOptions extends NafOptions {
   readonly dangerouslyShowKey?: boolean;
@@ -23,6 +24,7 @@ interface AnnounceOptions extends NafOptions {
 
 export function addSaCommand(program: Command, io: CommandIo): void {
   const sa = subcommand(program, 'sa').description('security associations');
+  addControlCommands(sa, io);
   const announce = subcommand(sa, 'announce')
     .description(
       'make an association per UE without a trigger, print it, and serve whoever has its key; ' +

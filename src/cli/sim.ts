@@ -35,7 +35,12 @@ export async function openSim(
   if (words !== undefined) {
     requireProgram('--usim exec:', words[0] ?? '', io.env['PATH']);
     const onStderr = (chunk: Buffer): void => void io.stderr.write(chunk);
-    const usim = await openExecUsim({ command: words, clock: systemClock, onStderr });
+    const usim = await openExecUsim({
+      command: words,
+      clock: systemClock,
+      onStderr,
+      ...(io.signal && { signal: io.signal }),
+    });
     return { imsi: usim.imsi, demo: false, open: () => usim };
   }
   const { demo, credentials } = readUsim(named ?? packageFile('certs-none/demo-usim.json'));

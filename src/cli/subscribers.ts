@@ -31,16 +31,19 @@ export interface Subscribers {
   close(): Promise<void>;
 }
 
-/** @throws ConfigError, BsfError ERR_BSF_UNKNOWN_SUBSCRIBER, StoreError. */
+/** `all`: those of the file. @throws ConfigError, BsfError ERR_BSF_UNKNOWN_SUBSCRIBER, StoreError. */
 export async function openSubscribers(
   options: SubscriberOptions,
-  ues: readonly UeName[],
+  ues: readonly UeName[] | 'all',
   io: CommandIo,
 ): Promise<Subscribers> {
-  if (options.av !== undefined) return programSubscribers(options.av, ues, io);
+  if (options.av !== undefined) {
+    return programSubscribers(options.av, ues === 'all' ? [] : ues, io);
+  }
   const file = options.subscribers ?? packageFile('certs-none/demo-subscribers.json');
   const { demo, subscribers } = readSubscribers(file);
-  const named = ues.map((ue) => findSubscriber(subscribers, ue, file));
+  const named =
+    ues === 'all' ? subscribers : ues.map((ue) => findSubscriber(subscribers, ue, file));
   const found = new Map(named.map((record) => [record.impi, record]));
   const store = await openFileStore({ folder: stateFolder(options.state, io.env), name: 'hss' });
   return {
@@ -62,7 +65,12 @@ function programSubscribers(
   const onStderr = (chunk: Buffer): void => void io.stderr.write(chunk);
   return {
     impis: ues.map((ue) => impiOf(ue)),
-    hss: createExecHss({ command, clock: systemClock, onStderr }),
+    hss: createExecHss({
+      command,
+      clock: systemClock,
+      onStderr,
+      ...(io.signal && { signal: io.signal }),
+    }),
     demo: false,
     triggerOf: () => undefined,
     msisdnOf: () => undefined,

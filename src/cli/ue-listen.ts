@@ -14,7 +14,9 @@ import { lockFolder } from '../store/folder-lock.ts';
 import { openHandledLog } from '../store/handled-log.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { loadTlsPolicy } from '../store/policy.ts';
+import { openSaFile } from '../store/sa-file.ts';
 import { parseJson, readSecretFile } from '../store/secret-file.ts';
+import { openStoreKey } from '../store/store-key.ts';
 import {
   defaultConnectPolicy,
   demoConnectPolicy,
@@ -167,6 +169,7 @@ async function listen(
       pskIdentity: options.pskIdentity,
       pskKey: options.gbaUKey,
       ...(options.auts && { autsStore: store }),
+      saStore: openSaFile({ folder, storeKey: openStoreKey(join(folder, 'store.key')) }),
       versions: options.tls === 'any' ? ['1.3', '1.2'] : [options.tls],
       handler,
       handledLog: openHandledLog(join(folder, 'handled.log')),
@@ -184,11 +187,13 @@ async function listen(
     const stopped = whenAborted(io.signal).then(() => EXIT.interrupted);
     const ends = [counted, stopped, ...(timeOver ? [timeOver.over] : [])];
     if (ways.includes('stdin')) ends.push(receiveLines(listener, io));
-    const code = await Promise.race(ends);
-    timeOver?.cancel();
-    io.stdin.destroy();
-    await listener.drain();
-    return code;
+    try {
+      return await Promise.race(ends);
+    } finally {
+      timeOver?.cancel();
+      io.stdin.destroy();
+      await listener.drain();
+    }
   } finally {
     await store?.close();
     keylog?.close();

@@ -1,7 +1,7 @@
 /** A NAF in one call: BSF and HSS inside, keys out of a file, triggers over UDP and TCP. */
 import { createBsf } from '../bsf/bsf.ts';
 import { createHss } from '../bsf/hss.ts';
-import type { TriggerAddress } from '../codec/address.ts';
+import { DEFAULT_TRIGGER } from '../codec/address.ts';
 import { ConfigError } from '../errors.ts';
 import { homePublicDomain, parseFqdn, type Fqdn, type Impi } from '../ids.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -28,15 +28,14 @@ export interface OpenNafOptions extends Partial<PushServerOptions> {
 export async function openNaf(options: OpenNafOptions): Promise<PushServer> {
   const { subscribers: file, state: folder, ...given } = options;
   const { demo, subscribers } = readSubscribers(file);
-  const addresses = new Map(subscribers.map(({ impi, trigger }) => [impi, trigger]));
+  const addresses = new Map(
+    subscribers.map(({ impi, trigger = DEFAULT_TRIGGER }) => [impi, trigger]),
+  );
   const { listen = { host: '127.0.0.1', port: 0 }, policy = loadTlsPolicy() } = given;
   if (demo) {
-    const triggers = [...addresses.values()].filter(
-      (one): one is TriggerAddress => one !== undefined,
-    );
     const { advertise } = given;
     requireLoopback(
-      [listen, ...(advertise ? [advertise] : []), ...triggers],
+      [listen, ...(advertise ? [advertise] : []), ...addresses.values()],
       'use keys of your own',
     );
   }

@@ -6,6 +6,8 @@ import { openFileStore } from '../store/file-store.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { openHandledLog } from '../store/handled-log.ts';
 import { loadTlsPolicy } from '../store/policy.ts';
+import { openSaFile } from '../store/sa-file.ts';
+import { openStoreKey } from '../store/store-key.ts';
 import { readUsim } from '../store/subscribers.ts';
 import { defaultConnectPolicy, demoConnectPolicy } from '../ue/connect-policy.ts';
 import type { PushHandler } from '../ue/delivery.ts';
@@ -41,6 +43,7 @@ export async function openUe(options: OpenUeOptions): Promise<UeListener> {
       policy: loadTlsPolicy(),
       connectPolicy: demo ? demoConnectPolicy : defaultConnectPolicy,
       autsStore: store,
+      saStore: openSaFile({ folder, storeKey: openStoreKey(join(folder, 'store.key')) }),
       ...given,
       listen,
       handledLog: closingWith(

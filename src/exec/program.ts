@@ -1,5 +1,5 @@
 /** A port that is a program of the lab's own: one JSON line in, one JSON line out, then it ends (docs/operations.md). */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { z } from 'zod';
 import { ExecError } from '../errors.ts';
@@ -13,6 +13,8 @@ export interface ProgramOptions {
   readonly clock: Clock;
   /** How long one answer may take, ms. Default 10,000. */
   readonly timeoutMs?: number;
+  /** Breaks off whatever is asked. */
+  readonly signal?: AbortSignal;
   /** Gets what the program writes to stderr. */
   readonly onStderr?: (chunk: Buffer) => void;
 }
@@ -37,52 +39,70 @@ export function parseCommand(text: string): readonly string[] {
 export async function askProgram<T>(
   request: Readonly<Record<string, unknown>>,
   schema: z.ZodType<T>,
-  { command, clock, timeoutMs = 10_000, onStderr = ignore }: ProgramOptions,
-  signal?: AbortSignal,
+  { command, clock, timeoutMs = 10_000, onStderr = ignore, signal: always }: ProgramOptions,
+  forThis?: AbortSignal,
 ): Promise<T> {
-  signal?.throwIfAborted();
+  const signal = AbortSignal.any([always, forThis].filter((one) => one !== undefined));
+  signal.throwIfAborted();
   const [file = '', ...args] = command;
   // A group of its own, so that what the program has started can be stopped with it.
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const child: ChildProcess = spawn(file, args, { stdio: 'pipe', detached: true });
+  const ended = once(child, 'close') as Promise<[number | null, string | null]>;
+  ended.catch(ignore);
   let fault: string | undefined;
   const stop = (why: string): void => {
     fault ??= why;
     killGroup(child.pid);
+    // What has left the group may keep them open.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
   };
   const onAbort = (): void => {
     stop('it was broken off');
   };
-  signal?.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort, { once: true });
+  running.add(child);
   const deadline = clock.after(timeoutMs, () => {
     stop(`no answer within ${timeoutMs} ms`);
   });
   const chunks: Buffer[] = [];
   let octets = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
+  // Without file descriptors left there are none of these, and an `error` that follows.
+  child.stdout?.on('data', (chunk: Buffer) => {
     octets += chunk.length;
     if (octets > MAX_ANSWER_OCTETS) stop(`more than ${MAX_ANSWER_OCTETS} octets of answer`);
     else chunks.push(chunk);
   });
-  child.stderr.on('data', onStderr);
+  child.stderr?.on('data', onStderr);
   // A program need not read the request: a closed pipe is its own business.
-  child.stdin.on('error', ignore);
-  child.stdin.end(`${JSON.stringify(request)}\n`);
+  child.stdin?.on('error', ignore);
+  child.stdin?.end(`${JSON.stringify(request)}\n`);
   try {
-    const [code, by] = (await once(child, 'close')) as [number | null, string | null];
-    signal?.throwIfAborted();
+    const [code, by] = await ended;
+    signal.throwIfAborted();
     fault ??= code === 0 ? undefined : `it ended with ${by ?? `exit code ${code}`}`;
   } catch (cause) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     throw new ExecError('ERR_EXEC_FAILED', `cannot run ${file}: ${(cause as Error).message}`, {
       cause,
+      retryable: true,
     });
   } finally {
     deadline.cancel();
-    signal?.removeEventListener('abort', onAbort);
+    signal.removeEventListener('abort', onAbort);
+    running.delete(child);
   }
-  if (fault !== undefined) throw new ExecError('ERR_EXEC_FAILED', `${file}: ${fault}`);
+  if (fault !== undefined) {
+    throw new ExecError('ERR_EXEC_FAILED', `${file}: ${fault}`, { retryable: true });
+  }
   return parseAnswer(file, Buffer.concat(chunks).toString('utf8'), schema);
 }
+
+/** Programs at work: they end with this process, which a terminal's Ctrl-C does not tell them. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const { pid } of running) killGroup(pid);
+});
 
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;

@@ -35,6 +35,8 @@ export interface LayerOptions {
   readonly onOpen: (registration: { readonly triggerAddress?: string }) => void;
 }
 
+/** For the UE to hear that its key was revoked. */
+const REVOKED_MS = 100;
 /** How long the NAF waits for a word of the UE before it takes it for one that takes PUTs. */
 const REGISTRATION_MS = 1_000;
 /** Larger inbound frames cost memory on every connection for ever; a UE's requests are small. */
@@ -162,6 +164,17 @@ export class Layer {
   async forget(): Promise<void> {
     await this.#mode.forget();
     await this.drain();
+  }
+
+  /** The key is over: tells the UE to forget it, and ends within 100 ms whatever it says. */
+  revoke(): void {
+    const timer = this.#clock.after(REVOKED_MS, () => {
+      this.close();
+    });
+    void this.closed.then(() => {
+      timer.cancel();
+    });
+    void this.forget();
   }
 
   /** Takes no more pushes; ends when those that are out are answered, or after a while all the same. */

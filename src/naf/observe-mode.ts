@@ -39,6 +39,8 @@ export class ObserveMode implements PushMode {
   #unasked: Entry[] = [];
   /** Sent before it. */
   #asked: readonly Entry[] = [];
+  /** Counts what was asked and settled: an answer to an earlier question says nothing. */
+  #question = 0;
   #deadline: Timer | undefined;
   #whenReady: (() => void)[] = [];
 
@@ -116,12 +118,13 @@ export class ObserveMode implements PushMode {
   /** The UE may be at work on them: that the Pong is late does not end the layer, that nothing is heard does. */
   #ask(): void {
     const { channel, clock } = this.#options;
-    const asked = this.#unasked;
+    this.#asked = this.#unasked;
     this.#unasked = [];
-    this.#asked = asked;
+    // A number, so that a Pong that never comes holds no push.
+    const question = this.#question;
     const answered = (outcome: Outcome): void => {
-      if (this.#asked !== asked) return;
-      this.#settle(asked, outcome);
+      if (this.#question !== question) return;
+      this.#settle(this.#asked, outcome);
       if (this.#unasked.length > 0) this.#ask();
     };
     this.#deadline = clock.after(PONG_MS, () => {
@@ -138,6 +141,7 @@ export class ObserveMode implements PushMode {
   #settle(entries: readonly Entry[], outcome: Outcome): void {
     this.#deadline?.cancel();
     this.#asked = [];
+    this.#question += 1;
     for (const entry of entries) this.#options.tell(entry, outcome);
     this.#wake();
   }

@@ -15,7 +15,7 @@ import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
 import { listenPsk, type PskServer } from '../net/psk-server.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import type { Bsf, GbaType, TriggerSender } from '../ports.ts';
-import type { Closed } from '../sa/association.ts';
+import type { Closed, LiveSa, SaStore } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { announceTo, type Announcement, type AnnouncerOptions, type Resync } from './announcer.ts';
 import { Device } from './device.ts';
@@ -43,6 +43,8 @@ export interface PushServerOptions {
   readonly lifetimeSeconds?: number;
   /** Where new keys shall be derived. Default: on the card when it has GBA_U, else on the ME. */
   readonly uiccOrMe?: GbaType;
+  /** Where associations outlive this process; absent: they end with it. It is closed with the NAF. */
+  readonly saStore?: SaStore;
   /** UE_Trp of a subscriber; undefined: wait for the UE to dial. */
   readonly triggerAddress?: (impi: Impi) => TriggerAddress | undefined;
   readonly patience?: Partial<Patience>;
@@ -106,6 +108,7 @@ export class PushServer {
       onClosed: (sa) => {
         this.#endLayer(sa);
       },
+      ...(options.saStore && { store: options.saStore }),
     });
     this.#announcer = {
       bsf,
@@ -197,7 +200,26 @@ export class PushServer {
     return announcement;
   }
 
-  /** Sends nothing more, lets every push that is out be answered, tells the UEs to forget, and closes. */
+  /** The live associations, of one UE or of all, oldest first. What they hold of keys is not for showing. */
+  associations(impi?: Impi): readonly LiveSa[] {
+    return impi === undefined ? this.#registry.all() : this.#registry.of(impi);
+  }
+
+  /**
+   * Ends one association, or all of a UE: its keys at once, its layer within 100 ms, and nothing lets it
+   * back in. Pushes that wait go by a new one. Returns how many there were.
+   */
+  revoke(which: BTid | Impi): number {
+    const one = this.#registry.current(which as BTid);
+    const found = one ? [one] : this.#registry.of(which as Impi);
+    for (const { bTid } of found) this.#registry.close(bTid, 'revoked');
+    return found.length;
+  }
+
+  /**
+   * Sends nothing more, lets every push that is out be answered, and closes. UEs are told to forget
+   * associations that end with this NAF; those in a store are for its next life.
+   */
   async drain(): Promise<void> {
     this.#end.abort(new ChannelError('ERR_CHANNEL_CLOSED', 'the NAF takes no more pushes'));
     for (const device of this.#devices.values()) device.stop();
@@ -205,7 +227,8 @@ export class PushServer {
     await Promise.all(layers.map((layer) => layer.settled()));
     const goodbye = new AbortController();
     const patience = sleep(this.#clock, GOODBYE_MS, goodbye.signal).catch(() => undefined);
-    await Promise.race([patience, Promise.allSettled(layers.map((layer) => layer.forget()))]);
+    const end = (layer: Layer) => (this.#options.saStore ? layer.drain() : layer.forget());
+    await Promise.race([patience, Promise.allSettled(layers.map(end))]);
     goodbye.abort();
     await this.close();
   }
@@ -219,11 +242,13 @@ export class PushServer {
     this.#end.abort(ended);
     for (const device of this.#devices.values()) device.stop();
     const layers = this.#allLayers();
-    this.#registry.closeAll('revoked');
+    if (this.#options.saStore) this.#registry.suspendAll();
+    else this.#registry.closeAll('revoked');
     for (const layer of layers) layer.close();
     await Promise.all(layers.map((layer) => layer.closed));
     for (const device of this.#devices.values()) device.drop(ended);
     await Promise.all([this.#psk?.close(), this.#options.triggers.close()]);
+    this.#options.saStore?.close();
   }
 
   /** The same as `close`. */
@@ -278,7 +303,10 @@ export class PushServer {
   #endLayer(sa: Closed): void {
     for (const layer of this.#layers.get(sa.bTid) ?? []) {
       if (sa.reason === 'superseded') void layer.drain();
-      else layer.close();
+      else if (sa.reason === 'revoked' && !this.#end.signal.aborted) {
+        this.#device(sa.impi).detach(layer);
+        layer.revoke();
+      } else layer.close();
     }
   }
 

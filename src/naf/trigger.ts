@@ -1,9 +1,9 @@
 /** One GPI on its way to the UE: sent again and again, and the one answer that a UE may give, AUTS, taken. */
-import { decodeAuts } from '../codec/auts.ts';
+import { AUTS_MESSAGE_OCTETS, decodeAuts } from '../codec/auts.ts';
 import { GbaError, reasonOf } from '../errors.ts';
 import type { TriggerAddress } from '../codec/address.ts';
 import type { Impi } from '../ids.ts';
-import { equalSecret } from '../lib/bytes.ts';
+import { equalSecret, toHex } from '../lib/bytes.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TriggerSender } from '../ports.ts';
@@ -19,6 +19,8 @@ export interface TriggerOptions {
   readonly resynchronise: (resync: Resync) => Promise<Announcement>;
 }
 
+/** Different octets that are looked at for one GPI; every copy of a trigger may be answered. */
+const MAX_ANSWERS = 16;
 /** Between two attempts that failed at once. */
 const PAUSE_MS = 1_000;
 
@@ -38,7 +40,11 @@ export async function sendTrigger(
   const endsAt = clock.monotonic() + ms;
   const woken = new AbortController();
   let next: Announcement | undefined;
+  const seen = new Set<string>();
   const onAnswer = (octets: Uint8Array): void => {
+    const copy = toHex(octets.subarray(0, AUTS_MESSAGE_OCTETS));
+    if (seen.has(copy) || seen.size >= MAX_ANSWERS) return;
+    seen.add(copy);
     void resynchroniseBy(octets, announcement, options).then((made) => {
       next ??= made;
       if (made) woken.abort();

@@ -52,6 +52,8 @@ export class Keepalive {
   /** @throws what `stop` is given, when that comes first. */
   ping(custody: boolean): Promise<Pong> {
     return new Promise((resolve, reject) => {
+      // A peer that answers none does not fill the table.
+      if (this.#pings.size >= MAX_PINGS) this.#pings.takeOldest()?.reject(new Error('no Pong'));
       this.#options.sendPing(this.#pings.reserve(), custody);
       const sentAt = this.#options.clock.monotonic();
       this.#pings.hold({ sentAt, resolve, reject });

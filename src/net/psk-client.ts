@@ -15,7 +15,7 @@ export interface DialPskOptions extends Endpoint {
   readonly sa: LiveSa;
   readonly policy: TlsPolicy;
   readonly clock: Clock;
-  /** `3GPP-bootstrapping;` and the B-TID unless given. */
+  /** The association's own unless given, else `3GPP-bootstrapping;` and the B-TID. */
   readonly identity?: PskIdentity;
   /** Refuse a peer that does not answer ALPN `coap`: true unless the port is 5684 (RFC 8323 8.2). */
   readonly requireAlpn?: boolean;
@@ -62,7 +62,7 @@ export async function dialPsk(options: DialPskOptions): Promise<SecuredSocket> {
 
 function open({ host, port, sa, policy, keylog, ...options }: DialPskOptions): TLSSocket {
   const { binding, nafFqdn: serverName, key } = sa;
-  const identity = options.identity ?? pskIdentityOf(sa.bTid);
+  const identity = options.identity ?? sa.dial?.identity ?? pskIdentityOf(sa.bTid);
   const tls = clientTlsOptions(policy, { binding, serverName, identity, key });
   const socket = connect({ host, port, ...tls });
   socket.setNoDelay(true);

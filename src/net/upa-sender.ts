@@ -71,6 +71,11 @@ async function repeat(
   const onUnreachable = (): void => {
     publish('gba:trigger:unreachable', { to: formatTriggerAddress(to) });
   };
+  const stopped = new Promise<void>((resolve) => {
+    stop.addEventListener('abort', () => {
+      resolve();
+    });
+  });
   let attempt = 0;
   while (!stop.aborted) {
     const host = hosts[attempt % hosts.length] ?? to.host;
@@ -80,7 +85,8 @@ async function repeat(
         routes.get(host) ??
         (await openRoute({ host, port: to.port, onAnswer, onUnreachable, clock }));
       routes.set(host, route);
-      await route.send(envelope);
+      await Promise.race([route.send(envelope), stopped]);
+      if (stop.aborted) break;
       const octets = envelope.length;
       publish('gba:trigger:sent', { to: formatTriggerAddress(to), octets, attempt });
     } catch {

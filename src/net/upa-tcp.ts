@@ -30,10 +30,14 @@ export function openTcpRoute({
         deadline.cancel();
         open.delete(socket);
       });
-      const connected = once(socket, 'connect');
       socket.on('error', ignore);
       collect(socket, onAnswer);
-      await connected;
+      await new Promise<void>((resolve, reject) => {
+        socket.once('connect', resolve);
+        socket.once('close', () => {
+          reject(new Error('no connection'));
+        });
+      });
       socket.end(envelope);
     },
     close() {

@@ -49,9 +49,10 @@ export async function listenUdpTriggers({
   socket.on('message', (octets, { address, port }) => {
     const from = { host: address, port };
     publish('gba:trigger:received', { from: formatEndpoint(from), octets: octets.length });
-    if (isTooLong(octets.length, from)) return;
+    if (isTooLong(octets.length, from) || isFromNowhere(from)) return;
     onTrigger(Uint8Array.from(octets), from, (answer) => {
-      if (open) socket.send(answer, port, address);
+      // What cannot be sent is lost, as on the way.
+      if (open) socket.send(answer, port, address, ignore);
     });
   });
   const { address: host, port } = socket.address();
@@ -65,19 +66,31 @@ export async function listenUdpTriggers({
 }
 
 async function bind({ host, port }: Endpoint): Promise<Socket> {
+  let socket: Socket | undefined;
   try {
     const [address = host] = ipOctets(host) ? [host] : await systemLookup(host);
-    const socket = createSocket(familyOf(address));
+    socket = createSocket(familyOf(address));
     const listening = once(socket, 'listening');
     socket.bind(port, address);
     await listening;
     return socket;
   } catch (cause) {
+    socket?.close();
     const where = formatTriggerAddress({ transport: 'udp', host, port });
     const why = `cannot listen at ${where} (${reasonOf(cause)}); choose another address or port`;
     throw new ConfigError('ERR_CONFIG_ADDRESS', why, { cause });
   }
 }
+
+/** True, and told, for source port 0: a forgery, since nobody can be answered there. */
+function isFromNowhere(from: Endpoint): boolean {
+  if (from.port > 0) return false;
+  const reason = 'it names no port where its sender could be';
+  publish('gba:trigger:refused', { from: formatEndpoint(from), code: 'ERR_UPA_MALFORMED', reason });
+  return true;
+}
+
+const ignore = (): void => undefined;
 
 function familyOf(address: string): 'udp4' | 'udp6' {
   return address.includes(':') ? 'udp6' : 'udp4';

@@ -1,4 +1,5 @@
 /** A security association and its states; each transition takes the old one and gives the new one. */
+import type { Endpoint } from '../codec/address.ts';
 import {
   PSK_NAMESPACE_UICC,
   pskIdentityOf,
@@ -20,6 +21,8 @@ export interface SaTerms {
   readonly binding: TlsBinding;
   /** Epoch ms by this end's own clock. */
   readonly expiresAt: number;
+  /** At the UE: what it calls itself in TLS, and where it dials; without an address the NAF's own, port 5684. */
+  readonly dial?: { readonly identity: PskIdentity; readonly connect?: Endpoint };
 }
 
 /** What proves that one is an end of it; wiped when the association closes. */
@@ -28,6 +31,24 @@ export interface SaKeys {
   readonly key: Uint8Array;
   /** At the NAF in GBA_U: Ks_int_NAF, 32 octets, under an identity of its own. */
   readonly uiccKey?: Uint8Array;
+}
+
+/** What outlives a process of an association: all but its layer. */
+export interface SaRecord extends SaTerms, SaKeys {
+  /** A handshake has proved the key, so the other end has it too. */
+  readonly proved: boolean;
+}
+
+/** Where associations live, so that both ends know each other again after a restart. */
+export interface SaStore {
+  /** What was there when it was opened. Whoever takes it owns the keys. */
+  readonly recovered: readonly SaRecord[];
+  /** On disk (against `kill -9`) when it returns; it replaces what was there of that B-TID. @throws StoreError. */
+  put(record: SaRecord): void;
+  /** Its keys are overwritten when it returns. @throws StoreError. */
+  delete(bTid: BTid): void;
+  /** Frees what it holds; again has no effect. */
+  close(): void;
 }
 
 /** The key is there; no handshake has proved it yet. */

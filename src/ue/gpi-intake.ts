@@ -10,7 +10,6 @@ import {
   PSK_NAMESPACE,
   PSK_NAMESPACE_UICC,
   pskIdentityOf,
-  type PskIdentity,
 } from '../ids.ts';
 import { toHex, wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -47,11 +46,7 @@ export interface GpiIntakeOptions {
 /** A genuine trigger. The caller owns the association and its key. */
 export interface AcceptedTrigger {
   readonly sa: Announced;
-  /** What the UE calls itself in TLS; it goes with the association's key. */
-  readonly identity: PskIdentity;
   readonly sessionId: number;
-  /** What the envelope said, to resolve again for a later dial; undefined: the NAF's own, port 5684. */
-  readonly connectAddress: Endpoint | undefined;
   /** Allowed addresses to dial now, in order. */
   readonly connect: readonly Endpoint[];
 }
@@ -123,25 +118,22 @@ export function createGpiIntake({
       wipe(ksNaf);
       throw error;
     }
+    const { sessionId, connect: connectAddress } = envelope;
+    const internal = pskKey === 'internal' ? await keys.deriveInternal?.(nafId) : undefined;
+    if (internal) wipe(ksNaf);
+    const bTid = bTidOf(info.rand, info.bsfFqdn);
+    const id = pskIdentity === 'p-tid' ? info.pTid : bTid;
+    const identity = pskIdentityOf(id, internal ? PSK_NAMESPACE_UICC : PSK_NAMESPACE);
     const terms = {
-      bTid: bTidOf(info.rand, info.bsfFqdn),
+      bTid,
       pTid: info.pTid,
       impi: usim.impi,
       nafFqdn: info.nafFqdn,
       binding,
       expiresAt: clock.now() + info.lifetimeSeconds * 1_000,
+      dial: { identity, ...(connectAddress && { connect: connectAddress }) },
     };
-    const { sessionId, connect: connectAddress } = envelope;
-    const internal = pskKey === 'internal' ? await keys.deriveInternal?.(nafId) : undefined;
-    if (internal) wipe(ksNaf);
-    const id = pskIdentity === 'p-tid' ? terms.pTid : terms.bTid;
-    return {
-      sa: announce(terms, internal ?? ksNaf),
-      identity: pskIdentityOf(id, internal ? PSK_NAMESPACE_UICC : PSK_NAMESPACE),
-      sessionId,
-      connectAddress,
-      connect,
-    };
+    return { sa: announce(terms, internal ?? ksNaf), sessionId, connect };
   };
 
   const open = async (keys: NafKeySource, gpi: DecodedGpi): Promise<GbaPushInfo> => {

@@ -1,5 +1,5 @@
 /** The UE: from a trigger to an open layer to a handled push, for any number of NAFs. */
-import { SaError } from '../errors.ts';
+import { GbaError, reasonOf, SaError } from '../errors.ts';
 import type { BTid, Fqdn } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
@@ -17,17 +17,12 @@ import { systemLookup } from '../net/network.ts';
 import { listenEverywhere } from '../net/upa-listener.ts';
 import type { ReplyToTrigger, TriggerListener } from '../net/upa.ts';
 import type { AtomicStore, HandledLog, Usim } from '../ports.ts';
-import type { Closed, LiveSa } from '../sa/association.ts';
+import type { Closed, LiveSa, SaStore } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { createAutsAnswers } from './auts-answers.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import { Delivery, type PushHandler } from './delivery.ts';
-import {
-  createGpiIntake,
-  type AcceptedTrigger,
-  type GpiIntake,
-  type GpiIntakeOptions,
-} from './gpi-intake.ts';
+import { createGpiIntake, type GpiIntake, type GpiIntakeOptions } from './gpi-intake.ts';
 import { HandledSet } from './handled-set.ts';
 import { Session } from './session.ts';
 import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
@@ -48,6 +43,8 @@ export interface UeListenerOptions {
   readonly redeliver?: boolean;
   /** Where it is kept which AUTS this UE gave, so that it never gives two for one RAND; absent: it gives none. */
   readonly autsStore?: AtomicStore;
+  /** Where associations outlive this process; absent: they end with it. It is closed with the UE. */
+  readonly saStore?: SaStore;
   /** What the NAF is told of where triggers reach this UE; default where it listens first, unless that is any address. */
   readonly advertise?: TriggerAddress;
   /** See `GpiIntakeOptions` for these three and their defaults. */
@@ -67,7 +64,12 @@ const MAX_DIALS = 4;
 /** @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
 export async function listenForPushes(options: UeListenerOptions): Promise<UeListener> {
   const listener = new UeListener(options);
-  await listener.listening;
+  try {
+    await listener.listening;
+  } catch (error) {
+    await listener.close();
+    throw error;
+  }
   return listener;
 }
 
@@ -97,6 +99,7 @@ export class UeListener {
       onClosed: (sa) => {
         this.#end(sa);
       },
+      ...(options.saStore && { store: options.saStore }),
     });
     this.#intake = createGpiIntake({
       usim,
@@ -126,9 +129,16 @@ export class UeListener {
     });
     this.listening = listenEverywhere([options.listen].flat(), {
       clock,
-      onTrigger: (octets, from, reply) => void this.#trigger(octets, from, reply),
+      onTrigger: (octets, from, reply) => {
+        // A stranger's octets end no process, whatever they find.
+        this.#trigger(octets, from, reply).catch((error: unknown) => {
+          const reason = reasonOf(error);
+          publish('gba:trigger:refused', { from: formatEndpoint(from), code: 'internal', reason });
+        });
+      },
     }).then((upa) => {
       this.#upa = upa;
+      for (const sa of this.#all) this.#start(sa);
     });
   }
 
@@ -179,8 +189,10 @@ export class UeListener {
     this.#intake.close();
     const sessions = [...this.#unended];
     for (const session of sessions) session.close();
-    this.#registry.closeAll('revoked');
+    if (this.#options.saStore) this.#registry.suspendAll();
+    else this.#registry.closeAll('revoked');
     await Promise.all(sessions.map((session) => session.ended));
+    this.#options.saStore?.close();
     this.#options.handledLog.close();
   }
 
@@ -193,32 +205,35 @@ export class UeListener {
       this.#registry.add(sa);
     } catch (error) {
       wipe(sa.key);
-      if (!(error instanceof SaError)) throw error;
+      if (!(error instanceof GbaError)) throw error;
       const { code, message: reason } = error;
       publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
       return;
     }
-    const session = this.#open(accepted);
-    this.#sessions.set(sa.bTid, session);
-    this.#unended.add(session);
-    void session.ended.then(() => this.#unended.delete(session));
+    this.#start(sa, accepted.connect);
     const isDialling = ({ bTid }: LiveSa) => this.#sessions.get(bTid)?.dialling === true;
     this.#supersede(crowdedOut(sa, this.#all, isDialling));
   }
 
-  #open({ sa, identity, connect, connectAddress }: AcceptedTrigger): Session {
+  /** `judged` are addresses for the first dial that policy has allowed already. */
+  #start(sa: LiveSa, judged?: readonly Endpoint[]): void {
+    const session = this.#open(sa, judged);
+    this.#sessions.set(sa.bTid, session);
+    this.#unended.add(session);
+    void session.ended.then(() => this.#unended.delete(session));
+  }
+
+  #open(sa: LiveSa, judged: readonly Endpoint[] | undefined): Session {
     const { policy, connectPolicy, keepaliveMs = 120_000, dangerouslyLogKeys } = this.#options;
-    let judged: readonly Endpoint[] | undefined = connect;
+    let first = judged;
     return new Session({
       sa,
-      identity,
       clock: this.#clock,
       policy,
       addresses: async () => {
-        const addresses =
-          judged ?? (await resolveConnect(connectPolicy, sa.nafFqdn, connectAddress, systemLookup));
-        judged = undefined;
-        return addresses;
+        const known = first;
+        first = undefined;
+        return known ?? resolveConnect(connectPolicy, sa.nafFqdn, sa.dial?.connect, systemLookup);
       },
       turns: this.#turnsOf(sa.nafFqdn),
       delivery: this.#delivery,

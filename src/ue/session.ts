@@ -10,7 +10,6 @@ import {
   type PushMessage,
 } from '../codec/push.ts';
 import { ChannelError, GbaError, reasonOf } from '../errors.ts';
-import type { PskIdentity } from '../ids.ts';
 import { sleep, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
@@ -25,8 +24,6 @@ import type { Delivery, Push } from './delivery.ts';
 
 export interface SessionOptions {
   readonly sa: LiveSa;
-  /** The PSK identity that goes with the association's key. */
-  readonly identity: PskIdentity;
   readonly clock: Clock;
   readonly policy: TlsPolicy;
   /** The allowed addresses of the NAF, asked for again before each dial. @throws GbaError. */
@@ -127,14 +124,14 @@ export class Session {
   }
 
   async #dial(signal: AbortSignal): Promise<SecuredSocket> {
-    const { sa, identity, clock, policy, addresses, dangerouslyLogKeys } = this.#options;
+    const { sa, clock, policy, addresses, dangerouslyLogKeys } = this.#options;
     const keylog = dangerouslyLogKeys && { keylog: dangerouslyLogKeys };
     let last: unknown;
     for (const address of await addresses()) {
       const to = formatEndpoint(address);
       publish('gba:dial:started', { bTid: sa.bTid, to });
       try {
-        return await dialPsk({ ...address, sa, identity, policy, clock, signal, ...keylog });
+        return await dialPsk({ ...address, sa, policy, clock, signal, ...keylog });
       } catch (error) {
         last = error;
         const code = error instanceof GbaError ? error.code : 'aborted';
@@ -147,7 +144,8 @@ export class Session {
   /** Resolves when the layer is gone. */
   async #serve({ socket }: SecuredSocket, onRegistered: () => void): Promise<Served> {
     const { sa, clock, keepaliveMs, triggerAddress, onOpen, delivery } = this.#options;
-    let via: Push['via'] = this.#layers === 0 ? 'bootstrap' : 'reconnect';
+    let via: Push['via'] =
+      this.#layers === 0 && sa.state === 'announced' ? 'bootstrap' : 'reconnect';
     this.#layers += 1;
     const openedAt = clock.monotonic();
     let registered = false;

@@ -201,3 +201,16 @@ test('a carrier that fails is an event, and close ends one that hangs', async (t
   await hanging.close();
   t.is(await sending, 0);
 });
+
+test('what a program has started and sent away does not hold up its deadline', async (t) => {
+  const daemon = program(t, 'setsid sleep 20 & exec sleep 20');
+  const slow = { ...daemon, timeoutMs: 100 };
+  await t.throwsAsync(openExecUsim(slow), { message: /no answer within 100 ms$/ });
+});
+
+test('a vector that lacks something is told by the name of what it lacks', async (t) => {
+  const short = createExecHss(answering(t, { rand: toHex(rand), ck: toHex(ck), ik: 'zz' }));
+  await t.throwsAsync(short.vector(impi, 'push'), {
+    message: /its answer: autn: expected 32 hex digits; ik: expected 32 hex digits$/,
+  });
+});

@@ -6,7 +6,13 @@ import { decodeEnvelope, sealEnvelope } from '../../src/codec/envelope.ts';
 import { decodeGpi, GPI_NAF_ID, sealGpi } from '../../src/codec/gpi.ts';
 import { deriveKsNaf, ksOf } from '../../src/aka/kdf.ts';
 import { StoreError } from '../../src/errors.ts';
-import { nafIdOf, parseUaSecurityProtocolId, pTidOf, uaIdOf } from '../../src/ids.ts';
+import {
+  nafIdOf,
+  parseUaSecurityProtocolId,
+  pTidOf,
+  uaIdOf,
+  pskIdentityOf,
+} from '../../src/ids.ts';
 import { concat, toHex } from '../../src/lib/bytes.ts';
 import { subscribe, type EventTable } from '../../src/lib/events.ts';
 import type { Endpoint } from '../../src/codec/address.ts';
@@ -111,7 +117,7 @@ test('a genuine trigger gives the association that the NAF has', async (t) => {
   });
   t.is(got?.sessionId, 7);
   t.deepEqual(got?.connect, [connect]);
-  t.deepEqual(got?.connectAddress, connect);
+  t.deepEqual(got?.sa.dial, { connect, identity: got && pskIdentityOf(got.sa.bTid) });
   t.is(sim.usim.unwiped, 0, 'Ks is wiped');
   t.true(accepted.some(({ bTid }) => bTid === got?.sa.bTid));
 });

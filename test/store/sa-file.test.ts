@@ -1,0 +1,159 @@
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { bTidOf, parseFqdn, parseImpi, pskIdentityOf, pTidOf } from '../../src/ids.ts';
+import { toHex } from '../../src/lib/bytes.ts';
+import type { SaRecord } from '../../src/sa/association.ts';
+import { openSaFile } from '../../src/store/sa-file.ts';
+import { decodeSa, encodeSa } from '../../src/store/sa-record.ts';
+import { openStoreKey } from '../../src/store/store-key.ts';
+import { temporaryFolder } from '../support/command.ts';
+
+const storeKey = new Uint8Array(32).fill(0x5a);
+
+function makeRecord(n: number, more: Partial<SaRecord> = {}): SaRecord {
+  const octets = (length: number) => Uint8Array.from({ length }, (_, i) => (n * 31 + i * 7) & 0xff);
+  return {
+    bTid: bTidOf(octets(16), parseFqdn('bsf.mnc001.mcc001.pub.3gppnetwork.org')),
+    pTid: pTidOf(octets(12)),
+    impi: parseImpi(`00101000000000${n % 10}@ims.mnc001.mcc001.3gppnetwork.org`),
+    nafFqdn: parseFqdn('naf.example.org'),
+    binding: { version: '1.3' },
+    expiresAt: 1_900_000_000_000 + n,
+    proved: n % 2 === 0,
+    key: octets(32).map((octet) => octet ^ 0x33),
+    ...more,
+  };
+}
+
+function open(t: ExecutionContext, folder = temporaryFolder(t), key = storeKey) {
+  return {
+    folder,
+    file: join(folder, 'associations'),
+    store: openSaFile({ folder, storeKey: key }),
+  };
+}
+
+test('what was put is there after a restart, what was deleted is not', (t) => {
+  const { folder, store } = open(t);
+  t.deepEqual(store.recovered, []);
+  const records = [0, 1, 2, 3].map((n) => makeRecord(n));
+  for (const record of records) store.put(record);
+  const proved = { ...makeRecord(1), proved: true };
+  store.put(proved);
+  store.delete(makeRecord(2).bTid);
+  store.close();
+  store.close();
+  const again = open(t, folder).store;
+  t.deepEqual(again.recovered, [makeRecord(0), proved, makeRecord(3)]);
+});
+
+test('a slot that is free is used again, so the file is as long as there were ever at once', (t) => {
+  const { file, store, folder } = open(t);
+  for (let n = 0; n < 100; n += 1) {
+    store.put(makeRecord(n));
+    if (n >= 3) store.delete(makeRecord(n - 3).bTid);
+  }
+  store.close();
+  t.is(statSync(file).size, 4 * 1_024);
+  t.is(open(t, folder).store.recovered.length, 3);
+});
+
+test('every kind of association comes back as it was', (t) => {
+  fc.assert(
+    fc.property(
+      fc.nat(250),
+      fc.boolean(),
+      fc.boolean(),
+      fc.constantFrom(
+        undefined,
+        { host: '192.0.2.1', port: 5684 },
+        { host: '2001:db8::1', port: 1 },
+      ),
+      fc.boolean(),
+      (n, gbaU, legacy, connect, ue) => {
+        const base = makeRecord(n);
+        const record = makeRecord(n, {
+          ...(gbaU && { uiccKey: base.key.map((octet) => octet ^ 0xff) }),
+          ...(legacy && { binding: { version: '1.2', suite: 'ECDHE-PSK-CHACHA20-POLY1305' } }),
+          ...(ue && { dial: { identity: pskIdentityOf(base.pTid), ...(connect && { connect }) } }),
+        });
+        t.deepEqual(decodeSa(record.bTid, encodeSa(record, storeKey), storeKey), record);
+      },
+    ),
+  );
+});
+
+test('no key is in the file, and of an association that ended not even a wrapped one', (t) => {
+  const { file, store } = open(t);
+  const record = makeRecord(5, { uiccKey: new Uint8Array(32).fill(0x77) });
+  store.put(record);
+  const before = readFileSync(file);
+  t.false(before.includes(Buffer.from(record.key)));
+  t.false(before.includes(Buffer.from(toHex(record.key))));
+  t.false(before.includes(Buffer.alloc(32, 0x77)));
+  const wrapped = /"keys":"([0-9a-f]+)"/.exec(before.toString('latin1'))?.[1] ?? '';
+  t.is(wrapped.length, 2 * (12 + 64 + 16));
+  store.delete(record.bTid);
+  const after = readFileSync(file).toString('latin1');
+  t.false(after.includes(wrapped.slice(0, 16)));
+  t.false(after.includes(record.bTid));
+  store.close();
+});
+
+test('another store key, a flipped bit or a cut file costs that association and no other', (t) => {
+  const { folder, file, store } = open(t);
+  for (let n = 0; n < 3; n += 1) store.put(makeRecord(n));
+  store.close();
+  t.is(open(t, folder, new Uint8Array(32)).store.recovered.length, 0);
+  const octets = readFileSync(file);
+  octets[1_024 + 100] = (octets[1_024 + 100] ?? 0) ^ 1;
+  writeFileSync(file, octets);
+  const damaged = open(t, folder).store;
+  t.deepEqual(damaged.recovered, [makeRecord(0), makeRecord(2)]);
+  damaged.put(makeRecord(7));
+  damaged.close();
+  t.deepEqual(open(t, folder).store.recovered, [makeRecord(0), makeRecord(7), makeRecord(2)]);
+  truncateSync(file, 2 * 1_024 + 500);
+  t.deepEqual(open(t, folder).store.recovered, [makeRecord(0), makeRecord(7)]);
+});
+
+test('keys of one association wrapped under the name of another do not open', (t) => {
+  const [one, other] = [makeRecord(1), makeRecord(2)];
+  t.is(decodeSa(other.bTid, encodeSa(one, storeKey), storeKey), undefined);
+});
+
+test('whatever is in a slot, it is an association or nothing', (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.string(), (octets, name) => {
+      t.is(decodeSa(name, octets, storeKey), undefined);
+    }),
+  );
+});
+
+test('the file is its owner’s alone, and a full or closed one is an error with a sentence', (t) => {
+  const { file, store } = open(t);
+  store.put(makeRecord(0));
+  t.is(statSync(file).mode & 0o777, 0o600);
+  store.close();
+  t.throws(
+    () => {
+      store.put(makeRecord(1));
+    },
+    { code: 'ERR_STORE_UNAVAILABLE' },
+  );
+});
+
+test('the store key is made once, 0600, and read ever after', (t) => {
+  const file = join(temporaryFolder(t), 'deep', 'store.key');
+  const made = openStoreKey(file);
+  t.is(made.length, 32);
+  t.is(statSync(file).mode & 0o777, 0o600);
+  t.deepEqual(openStoreKey(file), made);
+  writeFileSync(file, 'no key');
+  t.throws(() => openStoreKey(file), {
+    code: 'ERR_CONFIG_FILE',
+    message: /expected 64 hex digits/,
+  });
+});
