@@ -81,16 +81,11 @@ export interface BootstrapInfoRequest {
 
 /** What the BSF gives for it. */
 export interface BootstrapInfo {
-  /** Ks_NAF, or Ks_ext_NAF in GBA_U: 32 octets. The caller owns it and wipes it. */
+  /** 32 octets. The caller owns it and wipes it. */
   readonly ksNaf: Uint8Array;
-  /** Ks_int_NAF, in GBA_U only: 32 octets. The caller owns it and wipes it. */
-  readonly ksIntNaf?: Uint8Array | undefined;
   /** Epoch ms. */
   readonly expiresAt: number;
-  /** When the UE bootstrapped, epoch ms. */
-  readonly createdAt?: number | undefined;
-  /** Whose it is; undefined for a NAF that may not learn it. */
-  readonly impi?: Impi | undefined;
+  readonly impi: Impi;
 }
 
 /** What an AKA run leaves behind for key derivation: Ks on the ME, or a UICC that keeps it to itself. */
@@ -99,8 +94,6 @@ export interface NafKeySource {
   derive(nafId: NafId): Promise<Uint8Array>;
   /** Ks_int_NAF, in GBA_U and from a UICC in software only: a card keeps it. The caller owns it and wipes it. */
   deriveInternal?(nafId: NafId): Promise<Uint8Array>;
-  /** RES, 4 to 16 octets: the password of Ub (RFC 3310). Absent when the SIM does not tell; wiped with the rest. */
-  readonly res?: Uint8Array | undefined;
   /** Ends it: nothing can be derived afterwards. */
   wipe(): void;
 }

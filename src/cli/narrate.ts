@@ -18,10 +18,6 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
   'gba:trigger:failed': ({ reason }) => reason,
   'gba:tls:refused': ({ remote, reason, code }) =>
     `no secure layer with ${remote}: ${reason} (${code})`,
-  'gba:ub:refused': ({ from, reason, code }) =>
-    `refused a UE at ${from} over Ub: ${reason} (${code})`,
-  'gba:nbsp:refused': ({ naf, from, reason, cause }) =>
-    `refused ${naf} at ${from}: ${reason} (${cause})`,
   'gba:push:postponed': ({ impi }) => `${impi} says "not now": pushes wait until it takes them`,
   'gba:push:failed': ({ id, reason }) => `push ${id} must wait: ${reason}`,
 };
@@ -32,8 +28,6 @@ const TOLD: Readonly<Record<NarrationOptions['command'], readonly EventName[]>> 
     'gba:trigger:unreachable',
     'gba:trigger:failed',
     'gba:tls:refused',
-    'gba:ub:refused',
-    'gba:nbsp:refused',
     'gba:push:postponed',
   ],
   'ue-listen': ['gba:trigger:refused', 'gba:tls:refused', 'gba:push:failed'],

@@ -14,17 +14,17 @@ const identity = z.object({
 });
 
 const refusal = { auts: hexMember(14).optional(), error: z.string().optional() };
-const onCard = z.object({ ...refusal, res: hexMember(4, 8, 16).optional() });
-const onMe = onCard.extend({ ck: hexMember(16).optional(), ik: hexMember(16).optional() });
+const onMe = z.object({ ...refusal, ck: hexMember(16).optional(), ik: hexMember(16).optional() });
+const onCard = z.object(refusal);
 const derived = z.object({ ksExtNaf: hexMember(32) });
 
 /**
  * Asks the program who it is, then hands it every challenge. Its requests and answers, octets in hex:
  * `{"op":"identify"}` - `{"imsi","mncDigits"?,"gbaU"?}`;
- * `{"op":"authenticate","context":"GBA_ME","rand","autn"}` - `{"ck","ik","res"?}`, `{"auts"}` or `{"error":"mac"}`;
- * the same with `GBA_U` and AUTN* - `{"res"?}`, `{"auts"}` or `{"error":"mac"}`, after which
+ * `{"op":"authenticate","context":"GBA_ME","rand","autn"}` - `{"ck","ik"}`, `{"auts"}` or `{"error":"mac"}`;
+ * the same with `GBA_U` and AUTN* - `{}`, `{"auts"}` or `{"error":"mac"}`, after which
  * `{"op":"derive","rand","impi","nafId"}` - `{"ksExtNaf"}`.
- * The card keeps SQN: nothing is stored here. Ub alone needs RES. @throws ExecError.
+ * The card keeps SQN: nothing is stored here. @throws ExecError.
  */
 export async function openExecUsim(
   options: ProgramOptions,
@@ -39,18 +39,17 @@ export async function openExecUsim(
     async authenticate(rand, autn, type = 'GBA_ME') {
       const request = requestOf({ op: 'authenticate', context: type, rand, autn });
       if (type === 'GBA_U') {
-        const answer = await askProgram(request, onCard, options);
-        throwRefusal(answer);
-        return cardKeys(Uint8Array.from(rand), answer.res, impi, options);
+        throwRefusal(await askProgram(request, onCard, options));
+        return cardKeys(Uint8Array.from(rand), impi, options);
       }
       const answer = await askProgram(request, onMe, options);
       throwRefusal(answer);
-      const { ck, ik, res } = answer;
+      const { ck, ik } = answer;
       if (!ck || !ik)
         throw new ExecError('ERR_EXEC_FAILED', 'the SIM program gave neither CK and IK nor AUTS');
       const ks = ksOf(ck, ik);
       wipe(ck, ik);
-      return meKeys(ks, Uint8Array.from(rand), res, impi);
+      return meKeys(ks, Uint8Array.from(rand), impi);
     },
   };
 }
@@ -67,37 +66,25 @@ function throwRefusal({ auts, error }: z.output<typeof onCard>): void {
     throw new ExecError('ERR_EXEC_FAILED', 'the SIM program answered with an error');
 }
 
-/** It owns `ks` and `res`. */
-function meKeys(
-  ks: Uint8Array,
-  rand: Uint8Array,
-  res: Uint8Array | undefined,
-  impi: Impi,
-): NafKeySource {
+/** It owns `ks`. */
+function meKeys(ks: Uint8Array, rand: Uint8Array, impi: Impi): NafKeySource {
   return {
-    res,
     derive: (nafId) => Promise.resolve(deriveKsNaf({ ks, rand, impi, nafId })),
     wipe() {
-      wipe(ks, ...(res ? [res] : []));
+      wipe(ks);
     },
   };
 }
 
 /** Ks stays on the card, which knows it by RAND. */
-function cardKeys(
-  rand: Uint8Array,
-  res: Uint8Array | undefined,
-  impi: Impi,
-  options: ProgramOptions,
-): NafKeySource {
+function cardKeys(rand: Uint8Array, impi: Impi, options: ProgramOptions): NafKeySource {
   return {
-    res,
     async derive(nafId: NafId) {
       const request = requestOf({ op: 'derive', rand, impi, nafId });
       return (await askProgram(request, derived, options)).ksExtNaf;
     },
     wipe() {
-      wipe(rand, ...(res ? [res] : []));
+      rand.fill(0);
     },
   };
 }

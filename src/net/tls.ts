@@ -8,7 +8,7 @@ import {
   type TlsOptions,
 } from 'node:tls';
 import { ChannelError, ConfigError, GbaError, reasonOf, type GbaErrorCode } from '../errors.ts';
-import { PSK_NAMESPACE, type Fqdn } from '../ids.ts';
+import { PSK_NAMESPACE, type Fqdn, type PskIdentity } from '../ids.ts';
 import { concat, uintBytes, view } from '../lib/bytes.ts';
 import type { SuiteName, TlsBinding, TlsPolicy, TlsVersion } from '../lib/suites.ts';
 
@@ -17,22 +17,20 @@ export const ALPN_COAP = 'coap';
 
 export interface ServerTls {
   readonly versions: readonly TlsVersion[];
-  /** Default `coap`. */
-  readonly alpn?: string;
   readonly pskCallback: NonNullable<TlsOptions['pskCallback']>;
 }
 
 /** Options of the NAF's listener. @throws ConfigError when this runtime has no group of the policy. */
 export function serverTlsOptions(
   policy: TlsPolicy,
-  { versions, alpn, pskCallback }: ServerTls,
+  { versions, pskCallback }: ServerTls,
 ): TlsOptions {
   const suites = [
     ...(versions.includes('1.3') ? policy.suites13 : []),
     ...(versions.includes('1.2') ? policy.suites12 : []),
   ];
   return {
-    ...commonOptions(policy, versions, suites, alpn),
+    ...commonOptions(policy, versions, suites),
     honorCipherOrder: true,
     dhparam: dhParameters(policy.minDhBits),
     requestCert: false,
@@ -43,13 +41,10 @@ export function serverTlsOptions(
 
 export interface ClientTls {
   readonly binding: TlsBinding;
-  /** Undefined for a peer that is known by its address alone. */
-  readonly serverName: Fqdn | undefined;
-  readonly identity: string;
+  readonly serverName: Fqdn;
+  readonly identity: PskIdentity;
   /** 32 octets. */
   readonly key: Uint8Array;
-  /** Default `coap`. */
-  readonly alpn?: string;
 }
 
 /**
@@ -57,15 +52,15 @@ export interface ClientTls {
  * @throws ChannelError ERR_CHANNEL_POLICY when the policy does not name the suite, ConfigError as above.
  */
 export function clientTlsOptions(policy: TlsPolicy, client: ClientTls): ConnectionOptions {
-  const { binding, serverName, identity, key, alpn } = client;
+  const { binding, serverName, identity, key } = client;
   if (binding.version === '1.2' && !policy.suites12.includes(binding.suite)) {
     throw new ChannelError('ERR_CHANNEL_POLICY', `the TLS policy does not allow ${binding.suite}`);
   }
   const suites = binding.version === '1.3' ? policy.suites13 : [binding.suite];
   return {
-    ...commonOptions(policy, [binding.version], suites, alpn),
+    ...commonOptions(policy, [binding.version], suites),
     minDHSize: policy.minDhBits,
-    ...(serverName !== undefined && { servername: serverName }),
+    servername: serverName,
     rejectUnauthorized: true,
     checkServerIdentity: refuseCertificate,
     pskCallback: (hint) => (namesGba(hint) ? { identity, psk: key } : null),
@@ -122,7 +117,6 @@ function commonOptions(
   policy: TlsPolicy,
   versions: readonly TlsVersion[],
   suites: readonly SuiteName[],
-  alpn = ALPN_COAP,
 ): ConnectionOptions & TlsOptions {
   return {
     minVersion: versions.includes('1.2') ? 'TLSv1.2' : 'TLSv1.3',
@@ -130,7 +124,7 @@ function commonOptions(
     ciphers: suites.join(':'),
     ecdhCurve: usableGroups(policy.groups),
     ca: [],
-    ALPNProtocols: [alpn],
+    ALPNProtocols: [ALPN_COAP],
     sessionTimeout: 1,
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   };

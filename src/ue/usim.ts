@@ -49,8 +49,7 @@ export function createUsim({ credentials, store }: UsimOptions): Usim {
           if (verdict.accepted) return { value: encodeArray(verdict.array), result: undefined };
           throw new SyncFailure(buildAuts(algorithm, rand, encodeSqn(verdict.sqnMs)));
         });
-        const run = { rand: Uint8Array.from(rand), res: res.slice(), impi, type };
-        return keySource(ksOf(ck, ik), run);
+        return keySource(ksOf(ck, ik), { rand: Uint8Array.from(rand), impi, type });
       } finally {
         wipe(res, ck, ik);
       }
@@ -58,15 +57,11 @@ export function createUsim({ credentials, store }: UsimOptions): Usim {
   };
 }
 
-interface AkaRun {
-  readonly rand: Uint8Array;
-  readonly res: Uint8Array;
-  readonly impi: Impi;
-  readonly type: GbaType;
-}
-
-/** It owns `res`, and `ks`, which nothing gets out of it. */
-function keySource(ks: Uint8Array, { rand, res, impi, type }: AkaRun): NafKeySource {
+/** It owns `ks`, which nothing gets out of it. */
+function keySource(
+  ks: Uint8Array,
+  { rand, impi, type }: { rand: Uint8Array; impi: Impi; type: GbaType },
+): NafKeySource {
   let wiped = false;
   const deriveBy =
     (kdf: typeof deriveKsNaf) =>
@@ -76,12 +71,11 @@ function keySource(ks: Uint8Array, { rand, res, impi, type }: AkaRun): NafKeySou
         resolve(kdf({ ks, rand, impi, nafId }));
       });
   return {
-    res,
     derive: deriveBy(deriveKsNaf),
     ...(type === 'GBA_U' && { deriveInternal: deriveBy(deriveKsIntNaf) }),
     wipe() {
       wiped = true;
-      wipe(ks, res);
+      wipe(ks);
     },
   };
 }
