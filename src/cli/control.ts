@@ -54,7 +54,8 @@ export async function listenControl(
   const path = join(folder, 'control');
   rmSync(path, { force: true });
   const open = new Set<Socket>();
-  const server = createServer((socket) => {
+  // Half open: whoever asks may end its side before it has the answer.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     socket.on('error', () => undefined);
