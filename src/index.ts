@@ -61,7 +61,19 @@ export type { WspName } from './codec/wap-push.ts';
 export { openKeyLog } from './net/keylog.ts';
 export type { KeyLog } from './net/keylog.ts';
 export type { Network } from './net/network.ts';
-export type { Announced, SaKeys, SaTerms } from './sa/association.ts';
+export type {
+  Announced,
+  Established,
+  LiveSa,
+  Parked,
+  SaKeys,
+  SaRecord,
+  SaStore,
+  SaTerms,
+} from './sa/association.ts';
+export { openSaFile } from './store/sa-file.ts';
+export type { SaFileOptions } from './store/sa-file.ts';
+export { openStoreKey } from './store/store-key.ts';
 
 export * from './ids.ts';
 export { URGENCIES } from './codec/push.ts';

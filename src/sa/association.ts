@@ -74,6 +74,7 @@ export interface Closed extends SaTerms {
   readonly reason: CloseReason;
 }
 
+/** An association that is not over. */
 export type LiveSa = Announced | Established | Parked;
 export type SecurityAssociation = LiveSa | Closed;
 

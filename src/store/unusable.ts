@@ -9,15 +9,20 @@ import { reasonOf, StoreError } from '../errors.ts';
  */
 export function makeFolder(folder: string): void {
   try {
+    make(folder);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
+    makeFolder(dirname(folder));
+    make(folder);
+  }
+}
+
+/** Another process may make it at the same moment. */
+function make(folder: string): void {
+  try {
     mkdirSync(folder, PRIVATE);
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'ENOENT' && dirname(folder) !== folder) {
-      makeFolder(dirname(folder));
-      mkdirSync(folder, PRIVATE);
-    } else if (code !== 'EEXIST' || !statSync(folder).isDirectory()) {
-      throw error;
-    }
+    if (codeOf(error) !== 'EEXIST' || !statSync(folder).isDirectory()) throw error;
   }
 }
 
