@@ -81,15 +81,22 @@ export interface BootstrapInfoRequest {
 
 /** What the BSF gives for it. */
 export interface BootstrapInfo {
-  /** 32 octets. The caller owns it and wipes it. */
+  /** Ks_NAF, or Ks_ext_NAF in GBA_U: 32 octets. The caller owns it and wipes it. */
   readonly ksNaf: Uint8Array;
+  /** Ks_int_NAF, in GBA_U only: 32 octets. The caller owns it and wipes it. */
+  readonly ksIntNaf?: Uint8Array | undefined;
+  /** Epoch ms at which the UE bootstrapped, when the BSF tells. */
+  readonly createdAt?: number | undefined;
   /** Epoch ms. */
   readonly expiresAt: number;
-  readonly impi: Impi;
+  /** Undefined for a NAF that may not learn it. */
+  readonly impi?: Impi | undefined;
 }
 
 /** What an AKA run leaves behind for key derivation: Ks on the ME, or a UICC that keeps it to itself. */
 export interface NafKeySource {
+  /** RES, 4 to 16 octets, by which a UE proves itself over Ub; absent where a SIM does not give it. Wiped with the rest. */
+  readonly res?: Uint8Array | undefined;
   /** Ks_NAF of one NAF_Id, Ks_ext_NAF in GBA_U: 32 octets (TS 33.220 B.3). The caller owns it and wipes it. */
   derive(nafId: NafId): Promise<Uint8Array>;
   /** Ks_int_NAF, in GBA_U and from a UICC in software only: a card keeps it. The caller owns it and wipes it. */

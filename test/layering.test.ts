@@ -16,6 +16,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['codec'],
   ['ports'],
   ['sa'],
+  ['async-psk'],
   ['store', 'net', 'exec'],
   ['bsf', 'naf', 'ue'],
   ['inspect', 'compose'],

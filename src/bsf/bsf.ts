@@ -1,4 +1,4 @@
-/** The BSF core of GBA Push: a vector becomes a NAF key and a GPI, and nothing is kept (TS 33.223 3.1). */
+/** The BSF core: a vector becomes a NAF key and a GPI (TS 33.223 3.1), a session a NAF key (TS 33.220 4.5.3). */
 import { deriveKsIntNaf, deriveKsNaf, ksOf, swapAutnStar } from '../aka/kdf.ts';
 import { GPI_NAF_ID, methodOf, sealGpi, type GbaPushInfo } from '../codec/gpi.ts';
 import { BsfError } from '../errors.ts';
@@ -7,6 +7,7 @@ import { wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
 import type { AuthenticationVector, Bsf, Hss, PushInfo, PushInfoRequest } from '../ports.ts';
+import type { BootstrapSessions } from './sessions.ts';
 
 /** What a BSF is made of, and whom it serves. */
 export interface BsfOptions {
@@ -18,18 +19,23 @@ export interface BsfOptions {
   readonly fqdn?: Fqdn;
   /** The NAF names that may be asked for; any when absent, which is for a BSF inside its only NAF. */
   readonly nafs?: readonly Fqdn[];
+  /** What UEs bootstrapped over Ub; a push never makes a session. None when absent. */
+  readonly sessions?: BootstrapSessions;
 }
 
 /** A BSF in this process, for GBA_ME and GBA_U. */
-export function createBsf({ hss, clock, policy, fqdn, nafs }: BsfOptions): Bsf {
+export function createBsf({ hss, clock, policy, fqdn, nafs, sessions }: BsfOptions): Bsf {
+  const requireServed = (nafFqdn: Fqdn): void => {
+    if (!nafs || nafs.includes(nafFqdn)) return;
+    throw denied(`this BSF gives no key for ${nafFqdn}; add it to the NAFs it serves`);
+  };
+
   return {
     ...(fqdn !== undefined && { fqdn }),
 
     async pushInfo(request, signal) {
       signal?.throwIfAborted();
-      if (nafs && !nafs.includes(request.nafFqdn)) {
-        throw denied(`this BSF gives no key for ${request.nafFqdn}; add it to the NAFs it serves`);
-      }
+      requireServed(request.nafFqdn);
       if (methodOf(request.uaId) === undefined) {
         throw denied(`Ua security protocol id ${request.uaId} has no method in a GPI`);
       }
@@ -43,12 +49,28 @@ export function createBsf({ hss, clock, policy, fqdn, nafs }: BsfOptions): Bsf {
       });
     },
 
-    bootstrapInfo({ bTid }) {
-      const why = `no UE has bootstrapped ${JSON.stringify(bTid)} here; a push key is never given twice`;
-      return Promise.reject(new BsfError('ERR_BSF_UNKNOWN_TRANSACTION', why));
+    bootstrapInfo({ bTid, nafFqdn, uaId }, signal) {
+      return new Promise((resolve) => {
+        signal?.throwIfAborted();
+        requireServed(nafFqdn);
+        if (RESERVED.has(uaId)) throw denied(`Ua security protocol id ${uaId} is not for NAFs`);
+        const session = sessions?.find(bTid);
+        if (session === undefined) {
+          const why = `no UE has bootstrapped ${JSON.stringify(bTid)} here; a push key is never given twice`;
+          throw new BsfError('ERR_BSF_UNKNOWN_TRANSACTION', why);
+        }
+        const { gbaU, createdAt, expiresAt, impi } = session;
+        const input = { ...session, nafId: nafIdOf(nafFqdn, uaId) };
+        const ksNaf = deriveKsNaf(input);
+        const ksIntNaf = gbaU ? deriveKsIntNaf(input) : undefined;
+        resolve({ ksNaf, ksIntNaf, createdAt, expiresAt, impi });
+      });
     },
   };
 }
+
+/** The key that seals GPIs, and TMPI generation (TS 33.220 H.3). */
+const RESERVED: ReadonlySet<string> = new Set(['ff00000001', '0100000100']);
 
 type Lifetime = Pick<GbaPushInfo, 'expiresAt' | 'lifetimeSeconds'>;
 

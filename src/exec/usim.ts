@@ -14,15 +14,20 @@ const identity = z.object({
 });
 
 const refusal = { auts: hexMember(14).optional(), error: z.string().optional() };
-const onMe = z.object({ ...refusal, ck: hexMember(16).optional(), ik: hexMember(16).optional() });
-const onCard = z.object(refusal);
+const onMe = z.object({
+  ...refusal,
+  res: hexMember(4, 8, 16).optional(),
+  ck: hexMember(16).optional(),
+  ik: hexMember(16).optional(),
+});
+const onCard = z.object({ ...refusal, res: hexMember(4, 8, 16).optional() });
 const derived = z.object({ ksExtNaf: hexMember(32) });
 
 /**
  * Asks the program who it is, then hands it every challenge. Its requests and answers, octets in hex:
  * `{"op":"identify"}` - `{"imsi","mncDigits"?,"gbaU"?}`;
- * `{"op":"authenticate","context":"GBA_ME","rand","autn"}` - `{"ck","ik"}`, `{"auts"}` or `{"error":"mac"}`;
- * the same with `GBA_U` and AUTN* - `{}`, `{"auts"}` or `{"error":"mac"}`, after which
+ * `{"op":"authenticate","context":"GBA_ME","rand","autn"}` - `{"ck","ik","res"?}`, `{"auts"}` or `{"error":"mac"}`;
+ * the same with `GBA_U` and AUTN* - `{"res"?}`, `{"auts"}` or `{"error":"mac"}`, after which
  * `{"op":"derive","rand","impi","nafId"}` - `{"ksExtNaf"}`.
  * The card keeps SQN: nothing is stored here. @throws ExecError.
  */
@@ -39,22 +44,23 @@ export async function openExecUsim(
     async authenticate(rand, autn, type = 'GBA_ME') {
       const request = requestOf({ op: 'authenticate', context: type, rand, autn });
       if (type === 'GBA_U') {
-        throwRefusal(await askProgram(request, onCard, options));
-        return cardKeys(Uint8Array.from(rand), impi, options);
+        const answer = await askProgram(request, onCard, options);
+        throwRefusal(answer);
+        return cardKeys({ rand: Uint8Array.from(rand), res: answer.res, impi }, options);
       }
       const answer = await askProgram(request, onMe, options);
       throwRefusal(answer);
-      const { ck, ik } = answer;
+      const { ck, ik, res } = answer;
       if (!ck || !ik)
         throw new ExecError('ERR_EXEC_FAILED', 'the SIM program gave neither CK and IK nor AUTS');
       const ks = ksOf(ck, ik);
       wipe(ck, ik);
-      return meKeys(ks, Uint8Array.from(rand), impi);
+      return meKeys(ks, { rand: Uint8Array.from(rand), res, impi });
     },
   };
 }
 
-function throwRefusal({ auts, error }: z.output<typeof onCard>): void {
+function throwRefusal({ auts, error }: Pick<z.output<typeof onCard>, 'auts' | 'error'>): void {
   if (auts !== undefined) throw new SyncFailure(auts);
   if (error === 'mac') {
     throw new AkaError(
@@ -66,25 +72,34 @@ function throwRefusal({ auts, error }: z.output<typeof onCard>): void {
     throw new ExecError('ERR_EXEC_FAILED', 'the SIM program answered with an error');
 }
 
-/** It owns `ks`. */
-function meKeys(ks: Uint8Array, rand: Uint8Array, impi: Impi): NafKeySource {
+/** What a run is known by, and what it gave for Ub if the program gives that. */
+interface Run {
+  readonly rand: Uint8Array;
+  readonly res: Uint8Array | undefined;
+  readonly impi: Impi;
+}
+
+/** It owns `ks` and RES. */
+function meKeys(ks: Uint8Array, { rand, res, impi }: Run): NafKeySource {
   return {
+    res,
     derive: (nafId) => Promise.resolve(deriveKsNaf({ ks, rand, impi, nafId })),
     wipe() {
-      wipe(ks);
+      wipe(ks, ...(res ? [res] : []));
     },
   };
 }
 
 /** Ks stays on the card, which knows it by RAND. */
-function cardKeys(rand: Uint8Array, impi: Impi, options: ProgramOptions): NafKeySource {
+function cardKeys({ rand, res, impi }: Run, options: ProgramOptions): NafKeySource {
   return {
+    res,
     async derive(nafId: NafId) {
       const request = requestOf({ op: 'derive', rand, impi, nafId });
       return (await askProgram(request, derived, options)).ksExtNaf;
     },
     wipe() {
-      rand.fill(0);
+      wipe(rand, ...(res ? [res] : []));
     },
   };
 }

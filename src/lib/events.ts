@@ -11,6 +11,21 @@ export interface EventTable {
   'gba:naf:listening': { address: string };
   /** NAF: the BSF gave a key and a GPI. */
   'gba:bsf:answered': { impi: string; bTid: string; ms: number };
+  /** NAF: the connection to a BSF elsewhere is open, or it is gone. */
+  'gba:bsf:connected': { to: string };
+  'gba:bsf:disconnected': { to: string; reason: string };
+  /** BSF: a UE bootstrapped over Ub, or it did not; `code` says why, the answer on the wire says less. */
+  'gba:ub:bootstrapped': { impi: string; bTid: string };
+  'gba:ub:refused': { from: string; code: string; reason: string };
+  /** BSF: a NAF got what it asked for, or it did not. */
+  'gba:nbsp:answered': { naf: string; operation: string };
+  'gba:nbsp:refused': {
+    naf: string;
+    from: string;
+    status: number;
+    cause: string;
+    reason: string;
+  };
   /** NAF: an envelope left for the UE, the n-th time. */
   'gba:trigger:sent': { to: string; octets: number; attempt: number };
   /** NAF: the UE's address answered that nothing listens there. */
@@ -63,6 +78,12 @@ export type EventName = keyof EventTable;
 const names: Record<EventName, true> = {
   'gba:naf:listening': true,
   'gba:bsf:answered': true,
+  'gba:bsf:connected': true,
+  'gba:bsf:disconnected': true,
+  'gba:ub:bootstrapped': true,
+  'gba:ub:refused': true,
+  'gba:nbsp:answered': true,
+  'gba:nbsp:refused': true,
   'gba:trigger:sent': true,
   'gba:trigger:unreachable': true,
   'gba:trigger:failed': true,

@@ -24,6 +24,17 @@ export function mappedIpv4(octets: Uint8Array): Uint8Array | undefined {
   return mapped ? octets.slice(12) : undefined;
 }
 
+/**
+ * What one sender can hardly have many of: an IPv4 address, or the /64 of an IPv6 address.
+ * Other text is returned as it is.
+ */
+export function sourceOf(host: string): string {
+  const octets = ipOctets(host);
+  if (octets === undefined) return host;
+  const v4 = mappedIpv4(octets) ?? (octets.length === 4 ? octets : undefined);
+  return v4 ? ipText(v4) : ipText(octets.map((octet, i) => (i < 8 ? octet : 0)));
+}
+
 /** True when resolvers may read the name as an address: its last label is a number, as in `127.1`. */
 export function isNumericName(text: string): boolean {
   return /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/i.test(text);

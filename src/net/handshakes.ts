@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { ChannelError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
-import { sourceOf } from './network.ts';
+import { sourceOf } from '../lib/ip.ts';
 
 export interface HandshakeLimits {
   /** In all. */

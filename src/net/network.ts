@@ -2,7 +2,7 @@
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { BlockList } from 'node:net';
 import { expected } from '../codec/address.ts';
-import { ipOctets, ipText, mappedIpv4 } from '../lib/ip.ts';
+import { ipOctets } from '../lib/ip.ts';
 
 /** All IP addresses of a host name. Rejects when there are none. */
 export type Lookup = (name: string) => Promise<readonly string[]>;
@@ -34,17 +34,6 @@ export function parseNetwork(text: string): Network {
       return inside !== undefined && list.check(candidate, familyOf(inside));
     },
   };
-}
-
-/**
- * What one sender can hardly have many of: an IPv4 address, or the /64 of an IPv6 address.
- * Other text is returned as it is.
- */
-export function sourceOf(host: string): string {
-  const octets = ipOctets(host);
-  if (octets === undefined) return host;
-  const v4 = mappedIpv4(octets) ?? (octets.length === 4 ? octets : undefined);
-  return v4 ? ipText(v4) : ipText(octets.map((octet, i) => (i < 8 ? octet : 0)));
 }
 
 function familyOf(octets: Uint8Array): 'ipv4' | 'ipv6' {

@@ -8,7 +8,7 @@ import {
   type TlsOptions,
 } from 'node:tls';
 import { ChannelError, ConfigError, GbaError, reasonOf, type GbaErrorCode } from '../errors.ts';
-import { PSK_NAMESPACE, type Fqdn, type PskIdentity } from '../ids.ts';
+import { PSK_NAMESPACE, type Fqdn } from '../ids.ts';
 import { concat, uintBytes, view } from '../lib/bytes.ts';
 import type { SuiteName, TlsBinding, TlsPolicy, TlsVersion } from '../lib/suites.ts';
 
@@ -17,20 +17,22 @@ export const ALPN_COAP = 'coap';
 
 export interface ServerTls {
   readonly versions: readonly TlsVersion[];
+  /** The one application protocol; default `coap`. */
+  readonly alpn?: string;
   readonly pskCallback: NonNullable<TlsOptions['pskCallback']>;
 }
 
 /** Options of the NAF's listener. @throws ConfigError when this runtime has no group of the policy. */
 export function serverTlsOptions(
   policy: TlsPolicy,
-  { versions, pskCallback }: ServerTls,
+  { versions, alpn = ALPN_COAP, pskCallback }: ServerTls,
 ): TlsOptions {
   const suites = [
     ...(versions.includes('1.3') ? policy.suites13 : []),
     ...(versions.includes('1.2') ? policy.suites12 : []),
   ];
   return {
-    ...commonOptions(policy, versions, suites),
+    ...commonOptions(policy, { versions, suites, alpn }),
     honorCipherOrder: true,
     dhparam: dhParameters(policy.minDhBits),
     requestCert: false,
@@ -41,8 +43,11 @@ export function serverTlsOptions(
 
 export interface ClientTls {
   readonly binding: TlsBinding;
-  readonly serverName: Fqdn;
-  readonly identity: PskIdentity;
+  /** Undefined for a peer that is known by its address alone. */
+  readonly serverName: Fqdn | undefined;
+  readonly identity: string;
+  /** The one application protocol; default `coap`. */
+  readonly alpn?: string;
   /** 32 octets. */
   readonly key: Uint8Array;
 }
@@ -52,15 +57,15 @@ export interface ClientTls {
  * @throws ChannelError ERR_CHANNEL_POLICY when the policy does not name the suite, ConfigError as above.
  */
 export function clientTlsOptions(policy: TlsPolicy, client: ClientTls): ConnectionOptions {
-  const { binding, serverName, identity, key } = client;
+  const { binding, serverName, identity, key, alpn = ALPN_COAP } = client;
   if (binding.version === '1.2' && !policy.suites12.includes(binding.suite)) {
     throw new ChannelError('ERR_CHANNEL_POLICY', `the TLS policy does not allow ${binding.suite}`);
   }
   const suites = binding.version === '1.3' ? policy.suites13 : [binding.suite];
   return {
-    ...commonOptions(policy, [binding.version], suites),
+    ...commonOptions(policy, { versions: [binding.version], suites, alpn }),
     minDHSize: policy.minDhBits,
-    servername: serverName,
+    ...(serverName !== undefined && { servername: serverName }),
     rejectUnauthorized: true,
     checkServerIdentity: refuseCertificate,
     pskCallback: (hint) => (namesGba(hint) ? { identity, psk: key } : null),
@@ -115,8 +120,15 @@ export function channelErrorOf(error: unknown): GbaError {
 /** Nothing trusted, nothing resumed, nothing renegotiated. */
 function commonOptions(
   policy: TlsPolicy,
-  versions: readonly TlsVersion[],
-  suites: readonly SuiteName[],
+  {
+    versions,
+    suites,
+    alpn,
+  }: {
+    readonly versions: readonly TlsVersion[];
+    readonly suites: readonly SuiteName[];
+    readonly alpn: string;
+  },
 ): ConnectionOptions & TlsOptions {
   return {
     minVersion: versions.includes('1.2') ? 'TLSv1.2' : 'TLSv1.3',
@@ -124,7 +136,7 @@ function commonOptions(
     ciphers: suites.join(':'),
     ecdhCurve: usableGroups(policy.groups),
     ca: [],
-    ALPNProtocols: [ALPN_COAP],
+    ALPNProtocols: [alpn],
     sessionTimeout: 1,
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   };

@@ -49,7 +49,8 @@ export function createUsim({ credentials, store }: UsimOptions): Usim {
           if (verdict.accepted) return { value: encodeArray(verdict.array), result: undefined };
           throw new SyncFailure(buildAuts(algorithm, rand, encodeSqn(verdict.sqnMs)));
         });
-        return keySource(ksOf(ck, ik), { rand: Uint8Array.from(rand), impi, type });
+        const ks = ksOf(ck, ik);
+        return keySource(ks, { rand: Uint8Array.from(rand), res: res.slice(), impi, type });
       } finally {
         wipe(res, ck, ik);
       }
@@ -57,11 +58,16 @@ export function createUsim({ credentials, store }: UsimOptions): Usim {
   };
 }
 
-/** It owns `ks`, which nothing gets out of it. */
-function keySource(
-  ks: Uint8Array,
-  { rand, impi, type }: { rand: Uint8Array; impi: Impi; type: GbaType },
-): NafKeySource {
+/** What a run is known by, beside its Ks. */
+interface Run {
+  readonly rand: Uint8Array;
+  readonly res: Uint8Array;
+  readonly impi: Impi;
+  readonly type: GbaType;
+}
+
+/** It owns `ks`, which nothing gets out of it, and `res`. */
+function keySource(ks: Uint8Array, { rand, res, impi, type }: Run): NafKeySource {
   let wiped = false;
   const deriveBy =
     (kdf: typeof deriveKsNaf) =>
@@ -71,11 +77,12 @@ function keySource(
         resolve(kdf({ ks, rand, impi, nafId }));
       });
   return {
+    res,
     derive: deriveBy(deriveKsNaf),
     ...(type === 'GBA_U' && { deriveInternal: deriveBy(deriveKsIntNaf) }),
     wipe() {
       wiped = true;
-      wipe(ks);
+      wipe(ks, res);
     },
   };
 }

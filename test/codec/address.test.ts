@@ -9,7 +9,8 @@ import {
   parseEndpoint,
   parseTriggerAddress,
 } from '../../src/codec/address.ts';
-import { parseNetwork, sourceOf } from '../../src/net/network.ts';
+import { sourceOf } from '../../src/lib/ip.ts';
+import { parseNetwork } from '../../src/net/network.ts';
 import { fqdns } from '../support/gpi.ts';
 
 test('an endpoint is a host and a port', (t) => {

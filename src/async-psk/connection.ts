@@ -1,0 +1,225 @@
+/** One connection on its way through the gate: its hello, the search for its key, the answer to TLS. */
+import type { Duplex } from 'node:stream';
+import type { Endpoint } from '../codec/address.ts';
+import { ChannelError, CodecError, type GbaErrorCode } from '../errors.ts';
+import type { Timer } from '../lib/clock.ts';
+import type { TlsVersion } from '../lib/suites.ts';
+import { isBinderTrue } from './binder.ts';
+import { KeyAnswer, type AnswerRules } from './grant.ts';
+import { HeldStream } from './held-stream.ts';
+import { decodeClientHello, pskIdentityText, type ClientHello } from './hello.ts';
+import { decodePskIdentity, decodeServerHello, TLS12 } from './key-exchange.ts';
+import { KeySearch, type Candidate, type SearchRules } from './key-search.ts';
+import { MESSAGE, MessageReader, type HandshakeMessage } from './records.ts';
+
+/** What all connections of a gate share. */
+export interface GateRules extends SearchRules, AnswerRules {
+  readonly versions: readonly TlsVersion[];
+  readonly maxIdentities: number;
+  readonly maxHelloOctets: number;
+  readonly timeoutMs: number;
+}
+
+/** What the gate hears of a connection. */
+export interface ConnectionEvents {
+  /** It waits for its hello no longer. */
+  readonly onHello: () => void;
+  /** TLS may have this stream now: `raw`, or one in front of it. */
+  readonly onReady: (stream: Duplex) => void;
+  /** From now on it is the business of TLS alone, or, with an error, of nobody. */
+  readonly onThrough: (error?: ChannelError) => void;
+}
+
+/** It reads from `raw` as soon as it is made. */
+export class Connection {
+  readonly raw: Duplex;
+  readonly remote: Endpoint;
+  /** What TLS gets of it. */
+  readonly answer: KeyAnswer;
+  readonly #rules: GateRules;
+  readonly #events: ConnectionEvents;
+  readonly #reader = new MessageReader();
+  readonly #deadline: Timer;
+  #phase: 'hello' | 'search' | 'through' = 'hello';
+  #search: KeySearch | undefined;
+
+  constructor(raw: Duplex, remote: Endpoint, rules: GateRules, events: ConnectionEvents) {
+    this.raw = raw;
+    this.remote = remote;
+    this.answer = new KeyAnswer(rules, remote);
+    this.#rules = rules;
+    this.#events = events;
+    this.#deadline = rules.clock.after(rules.timeoutMs, () => {
+      this.refuse('ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
+    });
+    raw.on('error', ignore);
+    raw.on('data', this.#receive);
+    raw.once('end', this.#gone);
+    raw.once('close', this.#gone);
+  }
+
+  /** Ends it with the alert that TLS gives for a key of no use; without effect once it is through. */
+  refuse(code: GbaErrorCode, why: string): void {
+    if (this.#phase === 'through') return;
+    this.raw.end(HANDSHAKE_FAILURE, () => this.raw.destroy());
+    this.#leave(new ChannelError(code, why, { retryable: code !== 'ERR_CHANNEL_POLICY' }));
+  }
+
+  readonly #receive = (chunk: Buffer): void => {
+    if (this.#phase === 'through') return;
+    const message = this.#reader.push(chunk);
+    const isOver = this.#reader.stream.length > this.#rules.maxHelloOctets;
+    if (isOver && (message === 'partial' || this.#phase === 'search')) this.#refuseOversize();
+    else if (this.#phase === 'hello' && message !== 'partial') this.#readHello(message);
+  };
+
+  /** What is no ClientHello for us goes on as it is: TLS says what is wrong with it, and gets no key. */
+  #readHello(message: HandshakeMessage | 'none'): void {
+    this.#events.onHello();
+    this.#phase = 'search';
+    const { versions, tls12Keys } = this.#rules;
+    const hello = message === 'none' ? undefined : decoded(() => helloOf(message));
+    this.answer.serverName = hello?.serverName;
+    if (hello === undefined || message === 'none') this.#pass();
+    else if (hello.offersTls13 && versions.includes('1.3')) this.#searchTls13(hello);
+    else if (versions.includes('1.2') && tls12Keys === 'remote') this.#hold(message.end);
+    else this.#pass();
+  }
+
+  #searchTls13(hello: ClientHello): void {
+    const [first, ...others] = hello.psks.flatMap((psk): Candidate[] => {
+      const identity = pskIdentityText(psk.identity);
+      if (identity === undefined) return [];
+      return [{ identity, isProven: (key) => isBinderTrue(hello, psk, key) }];
+    });
+    const { maxIdentities } = this.#rules;
+    if (first === undefined) this.#pass();
+    else if (others.length >= maxIdentities) {
+      const counted = `${others.length + 1} identities, more than ${maxIdentities}`;
+      this.refuse('ERR_CHANNEL_POLICY', `the client names ${counted}`);
+    } else {
+      this.#startSearch('1.3', undefined, [first, ...others], () => {
+        this.#pass();
+      });
+    }
+  }
+
+  /** Lets TLS begin, and stops it where the client names itself. */
+  #hold(helloEnd: number): void {
+    const { stream } = this.#reader;
+    const held = new HeldStream({
+      raw: this.#giveBack(stream.subarray(helloEnd)),
+      hello: stream.subarray(0, helloEnd),
+      limit: this.#rules.maxHelloOctets,
+      onKeyExchange: (serverHello, keyExchange) => {
+        this.#searchTls12(held, serverHello, keyExchange);
+      },
+      onOpen: () => {
+        this.#leave();
+      },
+      onRefused: (end) => {
+        if (this.#search) this.#search.atAnswerTime(end);
+        else end();
+      },
+      onOversize: () => {
+        this.#refuseOversize();
+      },
+    });
+    this.#events.onReady(held);
+  }
+
+  #searchTls12(held: HeldStream, serverHello: Uint8Array, keyExchange: Uint8Array): void {
+    const chosen = decoded(() => decodeServerHello(serverHello));
+    const octets = decoded(() => decodePskIdentity(keyExchange));
+    const identity = octets && pskIdentityText(octets);
+    if (chosen?.version !== TLS12 || identity === undefined) {
+      held.release();
+      return;
+    }
+    this.#startSearch('1.2', chosen.suite, [{ identity, isProven: () => true }], () => {
+      held.release();
+    });
+  }
+
+  #startSearch(
+    version: TlsVersion,
+    suite: number | undefined,
+    candidates: readonly [Candidate, ...Candidate[]],
+    then: () => void,
+  ): void {
+    this.#search = new KeySearch(this.#rules, {
+      holdsAnswer: version === '1.2',
+      ...{ version, suite, candidates, serverName: this.answer.serverName, remote: this.remote },
+      onGrant: (grant) => {
+        this.answer.grant = grant;
+        then();
+      },
+      onBusy: () => {
+        this.refuse('ERR_CHANNEL_CLOSED', 'too many lookups wait');
+      },
+    });
+    this.#search.start();
+  }
+
+  #refuseOversize(): void {
+    const { maxHelloOctets } = this.#rules;
+    this.refuse('ERR_CHANNEL_POLICY', `the client sent more than ${maxHelloOctets} octets`);
+  }
+
+  #pass(): void {
+    const { stream } = this.#reader;
+    this.#leave();
+    this.#events.onReady(this.#giveBack(stream));
+  }
+
+  /** `raw` as if these octets had not been read yet. */
+  #giveBack(octets: Uint8Array): Duplex {
+    this.raw.off('data', this.#receive);
+    this.raw.pause();
+    if (octets.length > 0) this.raw.unshift(octets);
+    return this.raw;
+  }
+
+  readonly #gone = (): void => {
+    const error = new ChannelError(
+      'ERR_CHANNEL_CLOSED',
+      'the client left during the TLS handshake',
+      {
+        retryable: true,
+      },
+    );
+    if (this.#phase !== 'through') {
+      this.#leave(error);
+      this.raw.destroy();
+    }
+    if (this.raw.destroyed) this.#search?.stop(error);
+  };
+
+  #leave(error?: ChannelError): void {
+    if (this.#phase === 'through') return;
+    this.#phase = 'through';
+    this.#deadline.cancel();
+    if (error) this.#search?.stop(error);
+    this.#events.onThrough(error);
+  }
+}
+
+/** @throws CodecError. */
+function helloOf({ type, octets }: HandshakeMessage): ClientHello | undefined {
+  return type === MESSAGE.clientHello ? decodeClientHello(octets) : undefined;
+}
+
+/** What a decoder gives, or nothing for octets that it refuses. */
+function decoded<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof CodecError) return undefined;
+    throw error;
+  }
+}
+
+/** A fatal alert in a record of its own (RFC 8446 6.2). */
+const HANDSHAKE_FAILURE = Uint8Array.of(21, 3, 3, 0, 2, 2, 40);
+/** A socket without a listener would end the process; `close` follows. */
+const ignore = (): void => {};

@@ -1,0 +1,201 @@
+/** Asynchronous key lookup for TLS-PSK: a gate in front of a `tls.Server` (RFC 8446 4.2.11, RFC 4279). */
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Server, TLSSocket } from 'node:tls';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import type { GbaError } from '../errors.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import type { TlsVersion } from '../lib/suites.ts';
+import { Connection, type GateRules } from './connection.ts';
+import { TOOK_NONE } from './grant.ts';
+import { openStream } from './held-stream.ts';
+import type { PskLookup } from './lookup.ts';
+import { createSlots } from './slots.ts';
+
+export interface PskGateOptions {
+  /** Gives keys. It may be called for identities that nobody has, as often as strangers like. */
+  readonly lookup: PskLookup;
+  /** What the TLS server speaks; TLS 1.3 and 1.2 unless given. Where it speaks less, no key is given. */
+  readonly versions?: readonly TlsVersion[];
+  /**
+   * `remote`, the default: a TLS 1.2 handshake waits for its lookup, in a stream in front of TLS that
+   * costs CPU for as long as the connection lasts. `local`: it does not wait; in TLS 1.2 the lookup
+   * must give keys directly, and a promise counts as no key.
+   */
+  readonly tls12Keys?: 'remote' | 'local';
+  /** How many external identities a TLS 1.3 hello may name; 1 unless given. Tickets do not count. */
+  readonly maxIdentities?: number;
+  /** How many octets a client may send before its key is looked up; 4,096 unless given. */
+  readonly maxHelloOctets?: number;
+  /** From the TCP connection until the client has named itself and its key is there; 5,000 unless given. */
+  readonly timeoutMs?: number;
+  /**
+   * A lookup has this long, from when the client has named itself. Whoever is unknown, has another
+   * key, or whose lookup failed, hears so exactly then; 1,000 unless given.
+   */
+  readonly answerAfterMs?: number;
+  readonly limits?: GateLimits;
+  /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
+  readonly decoySecret?: Uint8Array;
+  /** Hears why a connection did not get as far as TLS. */
+  readonly onRefused?: (remote: Endpoint, error: GbaError) => void;
+  readonly clock?: Clock;
+}
+
+export interface GateLimits {
+  /** Connections that have not said their hello; the oldest makes room for a new one. Default 1,024. */
+  readonly hellos?: number;
+  /** Lookups, and failures that wait to be told, in all; further ones are refused. Default 1,024. */
+  readonly lookups?: number;
+  /** The same per IPv4 address, or per /64 of IPv6. Default 256. */
+  readonly lookupsPerSource?: number;
+}
+
+/** A gate; `createPskGate` makes it. */
+export interface PskGate {
+  /** For the options of the TLS server. Without `attach` it gives out nothing but decoys. */
+  readonly pskCallback: (socket: TLSSocket, identity: string) => Uint8Array | null;
+  /** Connections that the gate has not let through yet. */
+  readonly pending: number;
+  /**
+   * Puts the gate in front of this server, which must not have connections yet, and returns it. It
+   * serves all that it gets as `connection`, from its own port or emitted by hand.
+   */
+  attach<S extends Server>(server: S): S;
+  /**
+   * In or after `secureConnection`: the identity whose key, looked up for this very connection, has
+   * proved both ends. An error says why there is none; that peer must be refused. After
+   * `tlsClientError`: why TLS got no good key, if that is the reason.
+   */
+  identityOf(socket: TLSSocket): string | GbaError;
+  /** Refuses every connection that it has not let through. */
+  close(): void;
+}
+
+/** @throws RangeError unless `answerAfterMs` is above 0 and below `timeoutMs`. */
+export function createPskGate(options: PskGateOptions): PskGate {
+  const rules = rulesOf(options);
+  const { hellos = 1_024 } = options.limits ?? {};
+  const pending = new Set<Connection>();
+  /** Without a hello so far, oldest first. */
+  const silent = new Set<Connection>();
+  const byPath = new Map<string, Connection>();
+  const bySocket = new WeakMap<TLSSocket, Connection>();
+  /** The one that TLS reads octets of at this moment, if it reads them from a stream of ours. */
+  let reading: Connection | undefined;
+
+  const receive = (raw: Duplex, pass: (stream: Duplex) => void): void => {
+    const { remote, path } = endsOf(raw);
+    const connection = new Connection(raw, remote, rules, {
+      onHello: () => silent.delete(connection),
+      onReady: (stream) => {
+        if (stream === raw && path !== undefined) {
+          byPath.set(path, connection);
+          raw.once('close', () => byPath.get(path) === connection && byPath.delete(path));
+          pass(raw);
+          return;
+        }
+        const front = stream === raw ? openStream(raw) : stream;
+        front.on('data', () => (reading = connection));
+        pass(front);
+        front.on('data', () => (reading = undefined));
+      },
+      onThrough: (error) => {
+        pending.delete(connection);
+        silent.delete(connection);
+        if (error) options.onRefused?.(remote, error);
+      },
+    });
+    pending.add(connection);
+    silent.add(connection);
+    const [oldest] = silent;
+    if (silent.size > hellos) oldest?.refuse('ERR_CHANNEL_CLOSED', 'too many silent connections');
+  };
+
+  /** A socket over a stream of ours has no address of its own; it gets that of its connection. */
+  const connectionOf = (socket: TLSSocket): Connection | undefined => {
+    const { path } = endsOf(socket);
+    const found = bySocket.get(socket) ?? (path === undefined ? reading : byPath.get(path));
+    if (found === undefined || bySocket.has(socket)) return found;
+    bySocket.set(socket, found);
+    if (path === undefined) lendAddress(socket, found.raw);
+    return found;
+  };
+
+  return {
+    get pending() {
+      return pending.size;
+    },
+    pskCallback: (socket, identity) => {
+      const connection = connectionOf(socket);
+      if (connection === undefined) return rules.decoyOf(identity);
+      return connection.answer.keyFor(identity, socket.getProtocol());
+    },
+    attach(server) {
+      const handlers = server.listeners('connection') as ((stream: Duplex) => void)[];
+      server.removeAllListeners('connection');
+      server.on('connection', (raw: Duplex) => {
+        receive(raw, (stream) => {
+          for (const handler of handlers) handler.call(server, stream);
+        });
+      });
+      server.prependListener('secureConnection', (socket) => bySocket.get(socket)?.answer.secure());
+      return server;
+    },
+    identityOf: (socket) => bySocket.get(socket)?.answer.prove(socket) ?? TOOK_NONE,
+    close() {
+      for (const connection of pending) {
+        connection.refuse('ERR_CHANNEL_CLOSED', 'the server is closing');
+      }
+    },
+  };
+}
+
+function rulesOf(options: PskGateOptions): GateRules {
+  const { timeoutMs = 5_000, answerAfterMs = 1_000, decoySecret = randomBytes(32) } = options;
+  if (!(answerAfterMs > 0 && answerAfterMs < timeoutMs)) {
+    throw new RangeError(`answerAfterMs is above 0 and below ${timeoutMs}, not ${answerAfterMs}`);
+  }
+  return {
+    lookup: options.lookup,
+    versions: options.versions ?? ['1.3', '1.2'],
+    tls12Keys: options.tls12Keys ?? 'remote',
+    maxIdentities: options.maxIdentities ?? 1,
+    maxHelloOctets: options.maxHelloOctets ?? 4_096,
+    timeoutMs,
+    answerAfterMs,
+    clock: options.clock ?? systemClock,
+    slots: createSlots({
+      total: options.limits?.lookups ?? 1_024,
+      perSource: options.limits?.lookupsPerSource ?? 256,
+    }),
+    decoyOf: (identity) => createHmac('sha256', decoySecret).update(identity).digest(),
+  };
+}
+
+type Addressed = Partial<Pick<Socket, (typeof ADDRESS)[number]>>;
+
+/** `path` is both ends' addresses, which no other open connection has; a pipe has none. */
+function endsOf(stream: Duplex): { remote: Endpoint; path: string | undefined } {
+  const { remoteAddress, remotePort = 0, localAddress = '', localPort = 0 } = stream as Addressed;
+  const remote = { host: remoteAddress ?? '', port: remotePort };
+  if (remoteAddress === undefined) return { remote, path: undefined };
+  const local = { host: localAddress, port: localPort };
+  return { remote, path: `${formatEndpoint(remote)} ${formatEndpoint(local)}` };
+}
+
+function lendAddress(socket: TLSSocket, raw: Duplex): void {
+  for (const name of ADDRESS) {
+    Object.defineProperty(socket, name, { value: (raw as Addressed)[name], configurable: true });
+  }
+}
+
+const ADDRESS = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'localFamily',
+] as const;

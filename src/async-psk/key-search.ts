@@ -1,0 +1,158 @@
+/** Finds the key for what a client named, and sees to it that time tells nothing of a failure. */
+import { ChannelError, GbaError } from '../errors.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import { sourceOf } from '../lib/ip.ts';
+import type { Grant } from './grant.ts';
+import { lookUp, type PskLookup, type PskRequest } from './lookup.ts';
+import type { Slots } from './slots.ts';
+
+/** What all searches of a gate share. */
+export interface SearchRules {
+  readonly lookup: PskLookup;
+  readonly clock: Clock;
+  readonly slots: Slots;
+  /** After this time whoever has not proved a key is answered, and no lookup goes on. */
+  readonly answerAfterMs: number;
+  /** A key that nobody has, and always the same one for an identity. */
+  readonly decoyOf: (identity: string) => Uint8Array;
+}
+
+/** An identity that a client named. */
+export interface Candidate {
+  readonly identity: string;
+  /** False when the client is known already not to have this key. */
+  readonly isProven: (key: Uint8Array) => boolean;
+}
+
+export interface Search extends Omit<PskRequest, 'identity'> {
+  /** In the client's order; one at least. */
+  readonly candidates: readonly [Candidate, ...Candidate[]];
+  /** True for a caller that keeps the answer of TLS `atAnswerTime`: it gets a decoy at once too. */
+  readonly holdsAnswer: boolean;
+  /** The end: a key as soon as it is found and proved, a decoy when it is time. */
+  readonly onGrant: (grant: Grant) => void;
+  /** The other end: too many others wait. */
+  readonly onBusy: () => void;
+}
+
+type Answer = Uint8Array | GbaError;
+
+interface Ears {
+  conclude?: ((answers: readonly Answer[]) => void) | undefined;
+}
+
+/** One search; `start` it once. */
+export class KeySearch {
+  readonly #rules: SearchRules;
+  readonly #search: Search;
+  readonly #abort = new AbortController();
+  /** All that the promises of a lookup know of it; nothing any more once it is over. */
+  readonly #ears: Ears = {};
+  #release: (() => void) | undefined;
+  #timer: Timer | undefined;
+  #dueAt = 0;
+  #fault: GbaError = new ChannelError(
+    'ERR_CHANNEL_TIMEOUT',
+    'the lookup of its key took too long',
+    {
+      retryable: true,
+    },
+  );
+
+  constructor(rules: SearchRules, search: Search) {
+    this.#rules = rules;
+    this.#search = search;
+  }
+
+  /** A key that comes directly needs no place among those who wait. */
+  start(): void {
+    const { clock, answerAfterMs, lookup } = this.#rules;
+    const { candidates, onBusy, version, suite, serverName, remote } = this.#search;
+    this.#dueAt = clock.monotonic() + answerAfterMs;
+    const hasPlace = this.#takePlace();
+    if (!hasPlace) this.#abort.abort(BUSY);
+    const answers = candidates.map(({ identity }) =>
+      lookUp(lookup, { identity, version, suite, serverName, remote }, this.#abort.signal),
+    );
+    const direct = answers.filter(isDirect);
+    const isDone = direct.length === answers.length;
+    if (isDone && this.#conclude(direct)) return;
+    if (!hasPlace) {
+      this.#end();
+      onBusy();
+      return;
+    }
+    this.#timer = clock.after(answerAfterMs, () => {
+      this.#grantDecoy();
+    });
+    if (isDone) return;
+    this.#ears.conclude = (settled) => this.#conclude(settled);
+    hear(this.#ears, answers);
+  }
+
+  /** Runs `action` when a failure is answered; at once where there is no place to wait. */
+  atAnswerTime(action: () => void): void {
+    const left = this.#dueAt - this.#rules.clock.monotonic();
+    if (left <= 0 || !this.#takePlace()) {
+      action();
+      return;
+    }
+    this.#timer = this.#rules.clock.after(left, () => {
+      this.#end();
+      action();
+    });
+  }
+
+  /** Nobody waits for it any more: no end will be told. */
+  stop(reason: GbaError): void {
+    this.#end();
+    this.#abort.abort(reason);
+  }
+
+  #end(): void {
+    this.#ears.conclude = undefined;
+    this.#timer?.cancel();
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  #takePlace(): boolean {
+    this.#release ??= this.#rules.slots.take(sourceOf(this.#search.remote.host));
+    return this.#release !== undefined;
+  }
+
+  /** Grants the first key that the client has; false when there is none and that is not to be told yet. */
+  #conclude(answers: readonly Answer[]): boolean {
+    const { candidates, version, holdsAnswer, onGrant } = this.#search;
+    for (const [i, { identity, isProven }] of candidates.entries()) {
+      const key = answers[i];
+      if (!(key instanceof Uint8Array) || !isProven(key)) continue;
+      this.#end();
+      onGrant({ identity, version, key, fault: undefined });
+      return true;
+    }
+    this.#fault = answers.find((answer) => answer instanceof GbaError) ?? WRONG_KEY;
+    if (holdsAnswer) this.#grantDecoy();
+    return holdsAnswer;
+  }
+
+  #grantDecoy(): void {
+    const { candidates, version, onGrant } = this.#search;
+    const [{ identity }] = candidates;
+    this.stop(this.#fault);
+    onGrant({ identity, version, key: this.#rules.decoyOf(identity), fault: this.#fault });
+  }
+}
+
+/** A function of its own: a promise that never settles must not hold what `start` can see. */
+function hear(ears: Ears, answers: readonly (Answer | Promise<Answer>)[]): void {
+  const settled = answers.map((answer) => Promise.resolve(answer));
+  void Promise.all(settled).then((all) => ears.conclude?.(all));
+}
+
+function isDirect(answer: Answer | Promise<Answer>): answer is Answer {
+  return !(answer instanceof Promise);
+}
+
+const BUSY = new ChannelError('ERR_CHANNEL_CLOSED', 'too many lookups wait', { retryable: true });
+const WRONG_KEY = new ChannelError('ERR_CHANNEL_REFUSED', 'the client has another key');

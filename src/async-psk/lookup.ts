@@ -1,0 +1,55 @@
+/** What the owner of the keys is asked, and what counts as an answer. */
+import type { Endpoint } from '../codec/address.ts';
+import { GbaError, SaError } from '../errors.ts';
+import type { TlsVersion } from '../lib/suites.ts';
+
+/** What a client says of itself before it has proved anything. */
+export interface PskRequest {
+  /** 1 to 256 octets of UTF-8 without NUL. A stranger chose them: newlines are possible. */
+  readonly identity: string;
+  readonly version: TlsVersion;
+  /** The suite's IANA code in TLS 1.2; in TLS 1.3 it is chosen after the key. */
+  readonly suite: number | undefined;
+  /** The name in server_name, as it was sent. */
+  readonly serverName: string | undefined;
+  /** The host is empty where the connection has no address. */
+  readonly remote: Endpoint;
+}
+
+/** 1 to 256 octets, or nothing when nobody has this identity. */
+export type FoundKey = Uint8Array | null | undefined;
+
+/**
+ * Gives the key of an identity: directly when it is at hand, else as a promise. The signal aborts when
+ * nobody waits any more: the client is gone, the time is over, or, from the start, too many wait.
+ */
+export type PskLookup = (request: PskRequest, signal: AbortSignal) => FoundKey | Promise<FoundKey>;
+
+/** Asks once. Gives the key or the reason why there is none; never throws, never rejects. */
+export function lookUp(
+  lookup: PskLookup,
+  request: PskRequest,
+  signal: AbortSignal,
+): Uint8Array | GbaError | Promise<Uint8Array | GbaError> {
+  try {
+    const found = lookup(request, signal);
+    if (found == null || found instanceof Uint8Array) return keyOrFault(found);
+    return Promise.resolve(found).then(keyOrFault, failed);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function keyOrFault(found: unknown): Uint8Array | GbaError {
+  if (found == null) return new SaError('ERR_SA_UNKNOWN', 'nobody has the identity that it named');
+  const isKey = found instanceof Uint8Array && found.length > 0 && found.length <= LONGEST_KEY;
+  return isKey ? found : failed(new TypeError(`a key is 1 to ${LONGEST_KEY} octets`));
+}
+
+function failed(cause: unknown): GbaError {
+  if (cause instanceof GbaError) return cause;
+  return new SaError('ERR_SA_UNKNOWN', 'the lookup of its key failed', { retryable: true, cause });
+}
+
+/** The longest that every OpenSSL of the supported Node.js versions takes. */
+const LONGEST_KEY = 256;

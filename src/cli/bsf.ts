@@ -1,0 +1,170 @@
+/** `naf-push bsf`: the BSF as a service, for NAFs over Nbsp_GBA and for UEs over Ub. */
+import { Option, type Command } from 'commander';
+import { createBsf } from '../bsf/bsf.ts';
+import { createNbsp } from '../bsf/nbsp.ts';
+import { listenNbsp } from '../bsf/nbsp-server.ts';
+import { createSessions } from '../bsf/sessions.ts';
+import { createUb } from '../bsf/ub.ts';
+import { listenUb, type UbServer } from '../bsf/ub-server.ts';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import { requireLoopback } from '../compose/demo-keys.ts';
+import type { Fqdn } from '../ids.ts';
+import { systemClock } from '../lib/clock.ts';
+import { formatHttp2Address, parseHttp2Address, type Http2Address } from '../net/http2-address.ts';
+import type { Http2Server } from '../net/http2-server.ts';
+import { readNafs, type NafRecord } from '../store/nafs.ts';
+import { loadTlsPolicy } from '../store/policy.ts';
+import { requireProgram } from './exec.ts';
+import { EXIT, whenAborted, writeJson, type CommandIo } from './io.ts';
+import { narrate } from './narrate.ts';
+import {
+  allowDemoOption,
+  argument,
+  endpoint,
+  fqdn,
+  path,
+  program as programWords,
+  stateOption,
+  wholeNumber,
+} from './options.ts';
+import { CommandFailure, subcommand } from './run.ts';
+import { openSubscribers, type SubscriberOptions } from './subscribers.ts';
+
+interface BsfCommandOptions extends SubscriberOptions {
+  readonly listen?: readonly Http2Address[];
+  readonly ub?: Endpoint;
+  readonly nafs?: string;
+  readonly name?: Fqdn;
+  readonly lifetime?: number;
+  readonly dangerouslyAllowDemoKeys?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Adds `bsf` to the program. */
+export function addBsfCommand(program: Command, io: CommandIo): void {
+  subcommand(program, 'bsf')
+    .description('serve keys to NAFs (Nbsp_GBA) and let UEs bootstrap (Ub), until interrupted')
+    .addOption(
+      new Option(
+        '--listen <address>',
+        'where NAFs ask: https://host:port (a pre-shared key of TLS 1.3), http://127.0.0.1:port or ' +
+          'unix:PATH (a token); several times for several',
+      ).argParser(addresses),
+    )
+    .option('--nafs <file>', 'JSON file of NAFs and what they may have, mode 0600', path)
+    .option('--ub <host:port>', 'where UEs bootstrap, HTTP/1.1', endpoint)
+    .option(
+      '--subscribers <file>',
+      'JSON file of IMSIs and keys, mode 0600 (default: the demo subscribers)',
+      path,
+    )
+    .addOption(
+      new Option('--av <exec:program>', 'vectors out of a program instead of a file of keys')
+        .argParser(programWords)
+        .conflicts('subscribers'),
+    )
+    .option('--name <fqdn>', "this BSF's name (default: bsf.mncX.mccY.pub.3gppnetwork.org)", fqdn)
+    .option('--lifetime <seconds>', 'how long a key from Ub lives', wholeNumber(1, 604_800))
+    .addOption(stateOption())
+    .addOption(allowDemoOption())
+    .option('--json', 'JSON objects on stdout')
+    .option('-q, --quiet', 'no talk on stderr but errors')
+    .option('-v, --verbose', 'tell every event on stderr')
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: BsfCommandOptions) => {
+      await serve(options, io);
+    });
+}
+
+async function serve(options: BsfCommandOptions, io: CommandIo): Promise<void> {
+  const { listen = [], ub: ubAddress } = options;
+  const nafs = nafsFor(options);
+  if (options.av) requireProgram('--av exec:', options.av[0] ?? '', io.env['PATH']);
+  const known = await openSubscribers(options, [], io);
+  const endNarration = narrate(io, { command: 'naf-push', ...options });
+  const servers: (Http2Server | UbServer)[] = [];
+  const policy = loadTlsPolicy();
+  const keyLifetime = {
+    ...policy.keyLifetime,
+    ...(options.lifetime !== undefined && { defaultSeconds: options.lifetime }),
+  };
+  const sessions = createSessions(systemClock);
+  const named = options.name !== undefined && { fqdn: options.name };
+  const core = { hss: known.hss, sessions, clock: systemClock, policy: keyLifetime, ...named };
+  try {
+    if (known.demo && options.dangerouslyAllowDemoKeys !== true) {
+      const far = [
+        ...listen.filter((one) => one.scheme !== 'unix'),
+        ...(ubAddress ? [ubAddress] : []),
+      ];
+      requireLoopback(far, 'give --subscribers FILE, or --dangerously-allow-demo-keys');
+    }
+    const nbsp = createNbsp({ bsf: createBsf(core), clock: systemClock });
+    const nbspAt: string[] = [];
+    for (const address of listen) {
+      const server = await listenNbsp({ nbsp, nafs, address, policy, clock: systemClock });
+      servers.push(server);
+      nbspAt.push(formatHttp2Address(server.address));
+    }
+    const ub = ubAddress && (await listenUb(createUb(core), ubAddress));
+    if (ub) servers.push(ub);
+    announce(nbspAt, ub && `http://${formatEndpoint(ub.address)}`, options, io);
+    await whenAborted(io.signal);
+    await Promise.all(servers.map((server) => server.drain()));
+    throw new CommandFailure(EXIT.interrupted);
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+    sessions.close();
+    io.stdin.destroy();
+    await known.close();
+    endNarration();
+  }
+}
+
+/** Nobody asks a BSF without NAFs, and NAFs that nobody lets in are a mistake. */
+function nafsFor({ listen, nafs, ub }: BsfCommandOptions): readonly NafRecord[] {
+  if (listen === undefined && ub === undefined) {
+    throw new CommandFailure(EXIT.usage, 'say what to serve: --listen ADDRESS, --ub HOST:PORT');
+  }
+  if ((listen === undefined) !== (nafs === undefined)) {
+    throw new CommandFailure(EXIT.usage, '--listen and --nafs FILE go together');
+  }
+  return nafs === undefined ? [] : readNafs(nafs);
+}
+
+function announce(
+  nbsp: readonly string[],
+  ub: string | undefined,
+  { json, quiet }: BsfCommandOptions,
+  io: CommandIo,
+): void {
+  if (json === true) {
+    writeJson(io.stdout, {
+      event: 'ready',
+      nbsp,
+      ...(ub !== undefined && { ub }),
+      pid: process.pid,
+    });
+    return;
+  }
+  if (quiet === true) return;
+  for (const address of nbsp) io.stderr.write(`naf-push: NAFs ask at ${address}\n`);
+  if (ub !== undefined) io.stderr.write(`naf-push: UEs bootstrap at ${ub}\n`);
+}
+
+const address = argument(parseHttp2Address);
+const addresses = (
+  text: string,
+  earlier: readonly Http2Address[] | undefined,
+): readonly Http2Address[] => [...(earlier ?? []), address(text)];
+
+const EXAMPLES = `
+Examples:
+  For the NAFs of this machine, which show the token that nafs.json has of them:
+    $ naf-push bsf --listen unix:/run/user/1000/bsf.sock --nafs nafs.json
+  For NAFs elsewhere, and for UEs that bootstrap by themselves:
+    $ naf-push bsf --listen https://192.0.2.1:8443 --nafs nafs.json --ub 192.0.2.1:80 --subscribers sims.json
+
+Exit codes: 0 ok, 1 error, 2 usage, 130 interrupted (answers under way are given first)`;

@@ -1,0 +1,293 @@
+/** What strangers can make the gate hold: octets, connections, lookups and time, each with its end. */
+import { randomBytes } from 'node:crypto';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { Duplex } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import test from 'ava';
+import fc from 'fast-check';
+import { HeldStream } from '../../src/async-psk/held-stream.ts';
+import { KeySearch } from '../../src/async-psk/key-search.ts';
+import { createSlots } from '../../src/async-psk/slots.ts';
+import type { FoundKey } from '../../src/async-psk/index.ts';
+import { ChannelError } from '../../src/errors.ts';
+import { concat, uintBytes } from '../../src/lib/bytes.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { until } from '../support/tls.ts';
+import { rawHello } from '../support/tls-records.ts';
+import {
+  alertOn,
+  both,
+  dialGated,
+  failureOf,
+  identity,
+  key,
+  openClient,
+  openRaw,
+  remoteKeyOf,
+  startGated,
+} from './gated.ts';
+
+const HANDSHAKE_FAILURE = [2, 40];
+const never = (): Promise<FoundKey> => new Promise(() => undefined);
+
+test('a hello that grows beyond its limit is refused, whole or not', async (t) => {
+  const clock = manualClock();
+  const gated = await startGated(t, { clock, maxHelloOctets: 600 });
+  const manyRecords = concat(...Array<Uint8Array>(101).fill(Uint8Array.of(22, 3, 1, 0, 1, 1)));
+  const endless = concat(Uint8Array.of(22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc), new Uint8Array(600));
+  for (const octets of [manyRecords, endless]) {
+    const raw = await openRaw(t, gated.port);
+    raw.write(octets);
+    t.deepEqual(await alertOn(raw), HANDSHAKE_FAILURE);
+  }
+  t.deepEqual(
+    gated.refused.map(({ error }) => error.code),
+    ['ERR_CHANNEL_POLICY', 'ERR_CHANNEL_POLICY'],
+  );
+  t.deepEqual([gated.gate.pending, clock.pending], [0, 0]);
+});
+
+test('who keeps sending while his key is looked up is refused', async (t) => {
+  const gated = await startGated(t, { lookup: never, clock: manualClock() });
+  const raw = await openRaw(t, gated.port);
+  raw.write(rawHello({ identities: [identity], key }));
+  await until(() => gated.asked.length > 0);
+  raw.write(new Uint8Array(4_096));
+  t.deepEqual(await alertOn(raw), HANDSHAKE_FAILURE);
+  t.true(gated.signals[0]?.aborted);
+});
+
+test('one deadline spans a slow hello and its lookup', async (t) => {
+  const hello = rawHello({ identities: [identity], key });
+  for (const sent of [0, 40, hello.length]) {
+    const clock = manualClock();
+    const gated = await startGated(t, { lookup: never, clock, timeoutMs: 2_000 });
+    const raw = await openRaw(t, gated.port);
+    await until(() => gated.gate.pending === 1);
+    clock.advance(1_500);
+    raw.write(hello.subarray(0, sent));
+    if (sent === hello.length) await until(() => gated.asked.length === 1);
+    clock.advance(499);
+    t.is(gated.gate.pending, 1);
+    clock.advance(1);
+    t.deepEqual(await alertOn(raw), HANDSHAKE_FAILURE);
+    t.is(gated.refused[0]?.error.code, 'ERR_CHANNEL_TIMEOUT');
+    t.is(gated.signals[0]?.aborted, sent === hello.length ? true : undefined);
+    t.deepEqual([gated.gate.pending, clock.pending], [0, 0]);
+  }
+});
+
+test('a TLS 1.2 client that never names itself is refused at the same deadline', async (t) => {
+  const clock = manualClock();
+  const gated = await startGated(t, { clock, timeoutMs: 2_000 });
+  const mute = new Duplex({ read: () => undefined, write: () => undefined });
+  t.teardown(() => mute.destroy());
+  gated.server.emit('connection', mute);
+  openClient(t, gated.port, { version: '1.2' });
+  await until(() => gated.secured.length === 1);
+  t.is(gated.gate.pending, 1);
+  const raw = await openRaw(t, gated.port);
+  raw.write(tls12Hello());
+  await once(raw, 'data');
+  t.is(gated.gate.pending, 2);
+  clock.advance(2_000);
+  t.deepEqual(await alertOn(raw), HANDSHAKE_FAILURE);
+  t.is(gated.gate.pending, 0);
+  await until(() => mute.destroyed || mute.writableEnded);
+});
+
+test('of too many silent connections the oldest makes room', async (t) => {
+  const gated = await startGated(t, { clock: manualClock(), limits: { hellos: 2 } });
+  const [first, second] = [await openRaw(t, gated.port), await openRaw(t, gated.port)];
+  await until(() => gated.gate.pending === 2);
+  await dialGated(t, gated.port, { version: '1.3' });
+  t.deepEqual(await alertOn(first), HANDSHAKE_FAILURE);
+  t.is(gated.gate.pending, 1);
+  await dialGated(t, gated.port, { version: '1.2' });
+  t.is(gated.gate.pending, 1);
+  t.false(second.closed);
+});
+
+test('places are counted in all and per source, and given back once', (t) => {
+  const slots = createSlots({ total: 3, perSource: 2 });
+  const [a, b] = [slots.take('a'), slots.take('a')];
+  t.truthy(a);
+  t.is(slots.take('a'), undefined);
+  const c = slots.take('b');
+  t.is(slots.take('c'), undefined);
+  a?.();
+  a?.();
+  t.is(slots.taken, 2);
+  t.truthy(slots.take('a'));
+  b?.();
+  c?.();
+  t.is(slots.taken, 1);
+});
+
+for (const version of both) {
+  test(`TLS ${version}: too many lookups of one source are refused, and end leaves room`, async (t) => {
+    const gated = await startGated(t, {
+      lookup: (_request, signal) => (signal.aborted ? Promise.reject(new Error()) : never()),
+      clock: manualClock(),
+      limits: { lookupsPerSource: 2 },
+    });
+    const clients = [0, 1].map(() => openClient(t, gated.port, { version }));
+    await until(() => gated.asked.length === 2);
+    const failure = await failureOf(openClient(t, gated.port, { version }));
+    t.is(failure, 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE');
+    t.is(gated.refused.at(-1)?.error.code, 'ERR_CHANNEL_CLOSED');
+    clients[0]?.destroy();
+    await until(() => gated.gate.pending === 1);
+    openClient(t, gated.port, { version });
+    await until(() => gated.asked.length === 4);
+    t.false(gated.signals[3]?.aborted);
+  });
+}
+
+test('a ClientKeyExchange beyond the limit is refused, and what follows a whole one is not kept', async (t) => {
+  const raw = new Duplex({
+    read: () => undefined,
+    write: (_c, _e, done) => {
+      done();
+    },
+  });
+  let oversize = 0;
+  const exchanges: Uint8Array[] = [];
+  const held = new HeldStream({
+    ...{ raw, hello: new Uint8Array(1), limit: 100 },
+    onKeyExchange: (_hello, exchange) => exchanges.push(exchange),
+    onOversize: () => (oversize += 1),
+    onOpen: () => undefined,
+    onRefused: () => undefined,
+  });
+  const exchange = Uint8Array.of(16, 0, 0, 3, 0, 1, 0x61);
+  raw.push(Uint8Array.of(22, 3, 3, 1, 0, 16, 0, 0, 252));
+  raw.push(new Uint8Array(92));
+  await until(() => oversize === 1);
+  t.deepEqual(exchanges, []);
+
+  const other = new Duplex({
+    read: () => undefined,
+    write: (_c, _e, done) => {
+      done();
+    },
+  });
+  const holding = new HeldStream({
+    ...{ raw: other, hello: new Uint8Array(1), limit: 100 },
+    onKeyExchange: (_hello, octets) => exchanges.push(octets),
+    onOversize: () => t.fail(),
+    onOpen: () => undefined,
+    onRefused: () => undefined,
+  });
+  other.push(concat(Uint8Array.of(22, 3, 3), uintBytes(exchange.length, 2), exchange));
+  await until(() => exchanges.length === 1);
+  t.deepEqual(exchanges, [exchange]);
+  t.false(other.isPaused());
+  other.push(new Uint8Array(101));
+  await until(() => other.isPaused());
+  held.destroy();
+  holding.destroy();
+});
+
+test('a promise that never settles holds nothing of a search that is over', async (t) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const promises: Promise<FoundKey>[] = [];
+  const searched = (): WeakRef<object> => {
+    const candidate = { identity, isProven: () => true };
+    const search = new KeySearch(
+      {
+        lookup: () => {
+          const promise = never();
+          promises.push(promise);
+          return promise;
+        },
+        clock: manualClock(),
+        slots: createSlots({ total: 1, perSource: 1 }),
+        answerAfterMs: 1,
+        decoyOf: () => key,
+      },
+      {
+        ...{ version: '1.3', suite: undefined, serverName: undefined, holdsAnswer: false },
+        remote: { host: '', port: 0 },
+        candidates: [candidate],
+        onGrant: () => undefined,
+        onBusy: () => undefined,
+      },
+    );
+    search.start();
+    search.stop(new ChannelError('ERR_CHANNEL_CLOSED', 'over'));
+    return new WeakRef(candidate);
+  };
+  const reference = searched();
+  await until(() => {
+    collect();
+    return reference.deref() === undefined;
+  });
+  t.is(promises.length, 1);
+});
+
+test('mutated hellos leave nothing behind, give no key, and do not stop the server', async (t) => {
+  const gated = await startGated(t, {
+    lookup: remoteKeyOf,
+    answerAfterMs: 2,
+    timeoutMs: 40,
+    limits: { lookupsPerSource: 300 },
+  });
+  const genuine = rawHello({ identities: [identity], key });
+  const edit = fc.tuple(fc.nat(genuine.length - 1), fc.integer({ min: 1, max: 255 }));
+  const edits = fc.sample(fc.array(edit, { minLength: 1, maxLength: 4 }), 300);
+  const attempts = edits.map(async (places, i) => {
+    const hostile = Buffer.from(genuine);
+    for (const [at, flip] of places) hostile[at] = (hostile[at] ?? 0) ^ flip;
+    const raw = await openRaw(t, gated.port);
+    raw.resume();
+    raw.write(i % 3 === 0 ? hostile.subarray(0, hostile.length - 1) : hostile);
+    if (i % 5 === 0) raw.resetAndDestroy();
+    else setTimeout(() => raw.destroy(), 50);
+    await new Promise((resolve) => raw.once('close', resolve));
+  });
+  await Promise.all(attempts);
+  await until(() => gated.gate.pending === 0);
+  t.deepEqual(gated.identities, []);
+  await dialGated(t, gated.port);
+  await until(() => gated.identities.length > 0);
+  t.deepEqual(gated.identities, [identity]);
+});
+
+test('a client that resets while its stream is handed over does not stop the server', async (t) => {
+  const gated = await startGated(t, { lookup: remoteKeyOf, answerAfterMs: 20 });
+  for (const version of both) {
+    for (let i = 0; i < 6; i += 1) {
+      const asked = gated.asked.length;
+      const relay = createServer();
+      relay.listen(0, '127.0.0.1');
+      await once(relay, 'listening');
+      const { port } = relay.address() as AddressInfo;
+      const client = openClient(t, port, { version, psk: randomBytes(32) });
+      const [inner] = (await once(relay, 'connection')) as [Duplex];
+      const raw = await openRaw(t, gated.port);
+      inner.on('error', () => undefined);
+      inner.pipe(raw);
+      raw.pipe(inner);
+      await until(() => gated.asked.length > asked);
+      if (i % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+      raw.resetAndDestroy();
+      client.destroy();
+      relay.close();
+    }
+  }
+  await until(() => gated.gate.pending === 0);
+  await dialGated(t, gated.port);
+  await until(() => gated.identities.length > 0);
+  t.deepEqual(gated.identities, [identity]);
+});
+
+/** A ClientHello of TLS 1.2 with PSK-AES128-GCM-SHA256 and nothing else, in its record. */
+function tls12Hello(): Uint8Array {
+  const body = concat(Uint8Array.of(3, 3), randomBytes(32), Uint8Array.of(0, 0, 2, 0, 0xa8, 1, 0));
+  const message = concat(Uint8Array.of(1), uintBytes(body.length, 3), body);
+  return concat(Uint8Array.of(22, 3, 1), uintBytes(message.length, 2), message);
+}
