@@ -1,0 +1,179 @@
+/** All UEs of a NAF, each with its associations and layers. It opens no socket: layers are brought to it. */
+import {
+  isUnspecified,
+  parseTriggerAddress,
+  type Endpoint,
+  type TriggerAddress,
+} from '../codec/address.ts';
+import type { GbaError } from '../errors.ts';
+import type { BTid, Impi } from '../ids.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
+import type { SecuredSocket } from '../net/secured-socket.ts';
+import type { Closed } from '../sa/association.ts';
+import { SaRegistry } from '../sa/registry.ts';
+import { announceTo, type Announcement, type AnnouncerOptions, type Resync } from './announcer.ts';
+import { Device } from './device.ts';
+import { Layer } from './layer.ts';
+import type { PushServerOptions } from './push-server-options.ts';
+import type { Patience } from './search.ts';
+
+export interface DevicesOptions extends Omit<PushServerOptions, 'listen'> {
+  /** Where this NAF listens. */
+  readonly address: () => Endpoint;
+  /** Aborts, with what is told to callers, when nothing more is taken. */
+  readonly ended: AbortSignal;
+}
+
+const DEFAULT_PATIENCE: Patience = { reconnectMs: 2_000, triggerMs: 15_000, giveUpMs: Infinity };
+/** Half of the 16 IND values that push cycles through, so that late and reordered triggers still hold. */
+const MAX_ANNOUNCED = 8;
+
+export class Devices {
+  readonly registry: SaRegistry;
+  readonly #options: DevicesOptions;
+  readonly #clock: Clock;
+  readonly #announcer: AnnouncerOptions;
+  readonly #devices = new Map<Impi, Device>();
+  /** More than one of an association only while a UE that came back takes over from its dead layer. */
+  readonly #layers = new Map<BTid, Set<Layer>>();
+
+  constructor(options: DevicesOptions) {
+    const { bsf, nafFqdn, policy, clock = systemClock, binding = { version: '1.3' } } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.registry = new SaRegistry({
+      clock,
+      onClosed: (sa) => {
+        this.#endLayer(sa);
+      },
+      ...(options.saStore && { store: options.saStore }),
+    });
+    this.#announcer = {
+      bsf,
+      clock,
+      nafFqdn,
+      binding,
+      registry: this.registry,
+      uiccOrMe: options.uiccOrMe,
+      lifetimeSeconds: options.lifetimeSeconds ?? policy.keyLifetime.defaultSeconds,
+      connect: () => options.advertise ?? specified(options.address()),
+    };
+  }
+
+  get layers(): Layer[] {
+    return [...this.#layers.values()].flatMap((layers) => [...layers]);
+  }
+
+  of(impi: Impi): Device {
+    const known = this.#devices.get(impi);
+    if (known !== undefined) return known;
+    const { triggers, triggerAddress, bootstrap, patience, queueLimit = 100_000 } = this.#options;
+    const device = new Device({
+      impi,
+      clock: this.#clock,
+      triggers,
+      triggerAddress: triggerAddress?.(impi),
+      announce:
+        bootstrap === false ? undefined : (signal, resync) => this.announce(impi, signal, resync),
+      canReconnect: () => this.registry.of(impi).some((sa) => sa.state !== 'announced'),
+      patience: { ...DEFAULT_PATIENCE, ...patience },
+      queueLimit,
+    });
+    this.#devices.set(impi, device);
+    return device;
+  }
+
+  /** @throws BsfError, StoreError, AkaError for a `resync` that is not the SIM's, the reason why it ended. */
+  async announce(impi: Impi, signal?: AbortSignal, resync?: Resync): Promise<Announcement> {
+    const { ended } = this.#options;
+    ended.throwIfAborted();
+    const either = signal === undefined ? ended : AbortSignal.any([ended, signal]);
+    const announcement = await announceTo(impi, this.#announcer, either, resync);
+    const waiting = this.registry.of(impi).filter((sa) => sa.state === 'announced');
+    for (const { bTid } of waiting.slice(0, -MAX_ANNOUNCED))
+      this.registry.close(bTid, 'superseded');
+    return announcement;
+  }
+
+  /** A UE has proved a key: its layer serves once it has said how it takes pushes. */
+  accept(secured: SecuredSocket): void {
+    const { bTid, impi } = secured.sa;
+    const via = this.registry.current(bTid)?.state === 'announced' ? 'bootstrap' : 'reconnect';
+    this.registry.establish(bTid);
+    const device = this.of(impi);
+    const layer: Layer = new Layer({
+      secured,
+      via,
+      clock: this.#clock,
+      keepaliveMs: this.#options.keepaliveMs ?? 30_000,
+      recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,
+      onOutcome: (entry, outcome) => {
+        device.told(entry, outcome);
+      },
+      onRefused: (entry, detail) => {
+        device.refused(entry, detail);
+      },
+      onOpen: ({ triggerAddress }) => {
+        device.attach(layer, triggerAddressIn(triggerAddress));
+        this.#supersede(impi, bTid);
+      },
+    });
+    const siblings = this.#layers.get(bTid) ?? new Set();
+    this.#layers.set(bTid, siblings.add(layer));
+    void layer.closed.then(({ reason, diagnostic }) => {
+      publish('gba:layer:closed', { bTid, reason: diagnostic ?? reason });
+      siblings.delete(layer);
+      if (siblings.size === 0) {
+        this.#layers.delete(bTid);
+        this.registry.park(bTid, reason);
+      }
+      device.detach(layer);
+    });
+  }
+
+  /** Nothing more goes out. */
+  stop(): void {
+    for (const device of this.#devices.values()) device.stop();
+  }
+
+  /** Ends what waits; `error` says why. Layers are closed before. */
+  drop(error: GbaError): void {
+    for (const device of this.#devices.values()) device.drop(error);
+  }
+
+  /** A proved association replaces the older ones of its UE; a younger one that waits stays. The UE does the same. */
+  #supersede(impi: Impi, bTid: BTid): void {
+    if (this.registry.current(bTid) === undefined) return;
+    for (const sa of this.registry.of(impi)) {
+      if (sa.bTid === bTid) return;
+      this.registry.close(sa.bTid, 'superseded');
+    }
+  }
+
+  #endLayer(sa: Closed): void {
+    for (const layer of this.#layers.get(sa.bTid) ?? []) {
+      if (sa.reason === 'superseded') void layer.drain();
+      else if (sa.reason === 'revoked' && !this.#options.ended.aborted) {
+        this.of(sa.impi).detach(layer);
+        layer.revoke();
+      } else layer.close();
+    }
+  }
+}
+
+/** An address that a UE can be told. */
+function specified(address: Endpoint): Endpoint | undefined {
+  return isUnspecified(address.host) ? undefined : address;
+}
+
+/** What the UE says of itself; an address that is none is as good as no word. */
+function triggerAddressIn(text: string | undefined): { triggerAddress?: TriggerAddress } {
+  if (text === undefined) return {};
+  try {
+    const triggerAddress = parseTriggerAddress(text);
+    return triggerAddress.port === 0 ? {} : { triggerAddress };
+  } catch {
+    return {};
+  }
+}
