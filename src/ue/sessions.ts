@@ -1,0 +1,135 @@
+/** All associations of a UE, each with the session that keeps its layer open, and which of a NAF stay. */
+import type { Endpoint } from '../codec/address.ts';
+import type { BTid, Fqdn, Impi } from '../ids.ts';
+import type { Clock } from '../lib/clock.ts';
+import { createTurns, type Turns } from '../lib/turns.ts';
+import { systemLookup } from '../net/network.ts';
+import type { Announced, Closed, LiveSa, SaStore } from '../sa/association.ts';
+import { SaRegistry } from '../sa/registry.ts';
+import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
+
+export interface SessionsOptions extends Pick<
+  SessionOptions,
+  'policy' | 'delivery' | 'keepaliveMs' | 'dangerouslyLogKeys'
+> {
+  readonly impi: Impi;
+  readonly clock: Clock;
+  readonly connectPolicy: ConnectPolicy;
+  /** What a NAF is told of where triggers reach this UE. */
+  readonly triggerAddress: () => string | undefined;
+  /** See `UeListenerOptions`. It is not closed here. */
+  readonly saStore?: SaStore | undefined;
+}
+
+/** Layers to one NAF that are being opened at once; more wait for their turn. */
+const MAX_DIALS = 4;
+
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #registry: SaRegistry;
+  readonly #sessions = new Map<BTid, Session>();
+  /** All that are not over, also those of associations that are. */
+  readonly #unended = new Set<Session>();
+  readonly #turns = new Map<Fqdn, Turns>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#registry = new SaRegistry({
+      clock: options.clock,
+      onClosed: (sa) => {
+        this.#end(sa);
+      },
+      ...(options.saStore && { store: options.saStore }),
+    });
+  }
+
+  /** Dials for what is in the store. */
+  resume(): void {
+    for (const sa of this.#all) this.#start(sa);
+  }
+
+  /**
+   * Takes in a new association, owns its key and dials; `judged` are addresses for the first dial that
+   * policy has allowed already. @throws SaError ERR_SA_CONFLICT, ERR_SA_EXPIRED, StoreError.
+   */
+  add(sa: Announced, judged: readonly Endpoint[]): void {
+    this.#registry.add(sa);
+    this.#start(sa, judged);
+    const isDialling = ({ bTid }: LiveSa) => this.#sessions.get(bTid)?.dialling === true;
+    this.#supersede(crowdedOut(sa, this.#all, isDialling));
+  }
+
+  /** Answers what is at work, then ends every layer; none follows. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.#unended].map((session) => session.drain()));
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    const sessions = [...this.#unended];
+    for (const session of sessions) session.close();
+    if (this.#options.saStore) this.#registry.suspendAll();
+    else this.#registry.closeAll('revoked');
+    await Promise.all(sessions.map((session) => session.ended));
+  }
+
+  #start(sa: LiveSa, judged?: readonly Endpoint[]): void {
+    const session = this.#open(sa, judged);
+    this.#sessions.set(sa.bTid, session);
+    this.#unended.add(session);
+    void session.ended.then(() => this.#unended.delete(session));
+  }
+
+  #open(sa: LiveSa, judged: readonly Endpoint[] | undefined): Session {
+    const { connectPolicy, triggerAddress, ...options } = this.#options;
+    let first = judged;
+    return new Session({
+      ...options,
+      sa,
+      addresses: async () => {
+        const known = first;
+        first = undefined;
+        return known ?? resolveConnect(connectPolicy, sa.nafFqdn, sa.dial?.connect, systemLookup);
+      },
+      turns: this.#turnsOf(sa.nafFqdn),
+      triggerAddress: triggerAddress(),
+      onOpen: () => {
+        if (this.#registry.current(sa.bTid) === undefined) return;
+        this.#registry.establish(sa.bTid);
+        this.#supersede(supersededBy(sa, this.#all));
+      },
+      onParked: (reason) => {
+        this.#registry.park(sa.bTid, reason);
+        if (isOutdated(sa, this.#all)) this.#supersede([sa]);
+      },
+      onForget: () => {
+        this.#registry.close(sa.bTid, 'revoked');
+      },
+    });
+  }
+
+  /** All live associations, oldest first. */
+  get #all(): readonly LiveSa[] {
+    return this.#registry.of(this.#options.impi);
+  }
+
+  #supersede(replaced: readonly LiveSa[]): void {
+    for (const { bTid } of replaced) this.#registry.close(bTid, 'superseded');
+  }
+
+  #turnsOf(nafFqdn: Fqdn): Turns {
+    const turns = this.#turns.get(nafFqdn) ?? createTurns(MAX_DIALS);
+    this.#turns.set(nafFqdn, turns);
+    return turns;
+  }
+
+  #end(sa: Closed): void {
+    const session = this.#sessions.get(sa.bTid);
+    this.#sessions.delete(sa.bTid);
+    if (!this.#all.some(({ nafFqdn }) => nafFqdn === sa.nafFqdn)) this.#turns.delete(sa.nafFqdn);
+    if (sa.reason === 'superseded' || sa.reason === 'revoked') void session?.drain();
+    else session?.close();
+  }
+}
