@@ -153,7 +153,8 @@ export interface TriggerSender {
   /**
    * Sends one envelope, again and again with backoff, until `signal` aborts or the schedule is over.
    * Resolves then with how many times it was sent; it never throws for a silent or absent UE.
-   * @throws GbaError ERR_UPA_ADDRESS when the address cannot be resolved.
+   * @throws GbaError ERR_UPA_ADDRESS when the address cannot be resolved, ExecError when a program that
+   * carries triggers did not take it.
    */
   send(trigger: Trigger, signal: AbortSignal): Promise<number>;
   /** Ends every sending that is under way. */

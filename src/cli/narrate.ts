@@ -15,7 +15,7 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
   'gba:trigger:refused': ({ from, reason, code }) =>
     `refused a trigger from ${from}: ${reason} (${code})`,
   'gba:trigger:unreachable': ({ to }) => `nothing listens for triggers at ${to}`,
-  'gba:trigger:failed': ({ reason }) => reason,
+  'gba:trigger:failed': ({ reason }) => `the trigger was not sent: ${reason}`,
   'gba:tls:refused': ({ remote, reason, code }) =>
     `no secure layer with ${remote}: ${reason} (${code})`,
   'gba:push:postponed': ({ impi }) => `${impi} says "not now": pushes wait until it takes them`,

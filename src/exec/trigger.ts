@@ -18,7 +18,7 @@ const answer = z.object({ auts: hexMember(33).optional() });
 /**
  * Runs the program once for each trigger: `{"op":"trigger","impi","envelope","sms"?}`, `sms` a list of
  * `{"pdu","length"}` as `AT+CMGS` takes them. It answers `{}`, or `{"auts"}` with the AUTS message
- * that the UE gave. What fails is the event `gba:trigger:failed`: the UE may still dial.
+ * that the UE gave. What fails is the event `gba:trigger:failed`, and `send` rejects with the ExecError.
  */
 export function createExecTriggerSender({ msisdn, ...program }: ExecTriggerOptions): TriggerSender {
   const running = new Set<Promise<number>>();
@@ -43,6 +43,7 @@ export function createExecTriggerSender({ msisdn, ...program }: ExecTriggerOptio
     } catch (error) {
       if (!(error instanceof ExecError)) return 0;
       publish('gba:trigger:failed', { to, reason: error.message });
+      throw error;
     }
     return 1;
   };

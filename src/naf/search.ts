@@ -14,7 +14,7 @@ export interface Patience {
   readonly giveUpMs: number;
 }
 
-export interface SearchOptions extends Omit<TriggerOptions, 'resynchronise'> {
+export interface SearchOptions extends Omit<TriggerOptions, 'resynchronise' | 'mostFailures'> {
   readonly patience: Patience;
   /** True when the UE holds a valid key under which it can connect again by itself. */
   readonly canReconnect: () => boolean;
@@ -26,11 +26,14 @@ export interface SearchOptions extends Omit<TriggerOptions, 'resynchronise'> {
 
 /** AUTS of a UE that the BSF is troubled with, in one search. */
 const MAX_ANSWERS = 2;
+/** Failures in a row of the program that carries triggers; where pushes wait for their TTL, it may recover. */
+const MAX_FAILURES = 3;
 
 /**
  * reconnect < bootstrap. It never resolves: `signal` ends it when a layer opens.
- * @throws ChannelError ERR_CHANNEL_TIMEOUT when patience is over; BsfError, StoreError or GbaError
- * ERR_UPA_ADDRESS when trying again would not help; the signal's reason.
+ * @throws ChannelError ERR_CHANNEL_TIMEOUT when patience is over; BsfError, StoreError, or GbaError
+ * ERR_UPA_ADDRESS or ERR_EXEC_FAILED when the trigger was not sent and trying again would not help, or
+ * there is no time for it; the signal's reason.
  */
 export async function search(options: SearchOptions, signal: AbortSignal): Promise<never> {
   const { clock, patience, canReconnect, announce } = options;
@@ -42,9 +45,11 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
   if (announce === undefined) await sleep(clock, patience.giveUpMs, signal);
   let answers = MAX_ANSWERS;
   let next: Announcement | undefined;
+  let unsent: GbaError | undefined;
+  const mostFailures = patience.giveUpMs === Infinity ? Infinity : MAX_FAILURES;
   for (;;) {
     const leftMs = giveUpAt - clock.monotonic();
-    if (leftMs <= 0 || announce === undefined) throw silent(options, wasHere);
+    if (leftMs <= 0 || announce === undefined) throw unsent ?? silent(options, wasHere);
     await orPause(clock, leftMs, signal, async () => {
       const announcement = next ?? (await announce(signal));
       next = undefined;
@@ -55,7 +60,13 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
         return announce(signal, resync);
       };
       const triggerMs = Math.min(patience.triggerMs, leftMs);
-      next = await sendTrigger(announcement, triggerMs, { ...options, resynchronise }, signal);
+      const trigger = { ...options, resynchronise, mostFailures };
+      unsent = undefined;
+      next = await sendTrigger(announcement, triggerMs, trigger, signal).catch((error: unknown) => {
+        if (signal.aborted || !(error instanceof GbaError && error.retryable)) throw error;
+        unsent = error;
+        return undefined;
+      });
     });
   }
 }

@@ -79,15 +79,32 @@ test('a program brings triggers, and they come in on stdin: as an envelope, as s
   }
 });
 
-test('a program that brings no trigger is told, and the push is given up in time', async (t) => {
+test('a program that brings no trigger is told at once, and after three failures the push is given up', async (t) => {
   const state = temporaryFolder(t);
   const carry = script(t, 'echo "no carrier" >&2; exit 3');
   const naf = call(t, 'naf-push', [
-    ...[UE, '--trigger', `exec:${carry}`, '--state', state, '-m', 'x', '--timeout', '1'],
+    ...[UE, '--trigger', `exec:${carry}`, '--state', state, '-m', 'x', '--timeout', '60'],
   ]);
-  t.is(await naf.ended, 3);
-  t.regex(naf.stderr, /no carrier\n/);
-  t.regex(naf.stderr, /naf-push: .*program\.sh: it ended with exit code 3/);
+  await naf.says(/no carrier\n/);
+  await naf.says(/naf-push: the trigger was not sent: \S+program\.sh: it ended with exit code 3\n/);
+  t.is(await naf.ended, 1);
+  t.regex(
+    naf.stdout,
+    /dead\(dropped\) {2}the trigger for \S+ was not sent: \S+program\.sh: it ended with exit code 3 \(3 times\) \(ERR_EXEC_FAILED\)/,
+  );
+});
+
+test('a program that could not be run until the time was over is why, not an absent UE', async (t) => {
+  const state = temporaryFolder(t);
+  const carry = script(t, 'exit 3');
+  const naf = call(t, 'naf-push', [
+    ...[UE, '--trigger', `exec:${carry}`, '--state', state, '-l', '--timeout', '0.5'],
+  ]);
+  chmodSync(carry, 0o600);
+  naf.write('x\n');
+  naf.endInput();
+  t.is(await naf.ended, 1);
+  t.regex(naf.stdout, /was not sent: cannot run \S+program\.sh: .*EACCES \(ERR_EXEC_FAILED\)/);
 });
 
 test('a SIM behind a program, vectors out of a program', async (t) => {

@@ -191,7 +191,10 @@ test('a carrier that fails is an event, and close ends one that hangs', async (t
   t.teardown(subscribe('gba:trigger:failed', ({ reason }) => told.push(reason)));
   const trigger = { impi, envelope: rand, to: undefined };
   const failing = createExecTriggerSender(program(t, 'exit 4'));
-  t.is(await failing.send(trigger, new AbortController().signal), 1);
+  await t.throwsAsync(failing.send(trigger, new AbortController().signal), {
+    instanceOf: ExecError,
+    message: /it ended with exit code 4$/,
+  });
   t.is(told.length, 1);
   t.regex(told[0] ?? '', /it ended with exit code 4$/);
   const pid = join(temporaryFolder(t), 'pid');

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { BsfError, GbaError, PushError } from '../../src/errors.ts';
+import { BsfError, ExecError, GbaError, PushError } from '../../src/errors.ts';
 import type { Announcement } from '../../src/naf/announcer.ts';
 import { Device, type DeviceOptions } from '../../src/naf/device.ts';
 import type { Patience } from '../../src/naf/search.ts';
@@ -208,4 +208,55 @@ test('an address that cannot be resolved for a while costs no second vector', as
   for (let second = 0; second < 10; second += 1) await advance(1_000);
   t.is(deeds.filter((deed) => deed.startsWith('announce')).length, 1);
   t.true(deeds.filter((deed) => deed === 'unresolved').length >= 9);
+});
+
+/** A carrier that fails the first `failures` times, then takes the trigger. */
+function failingCarrier(failures: number) {
+  const calls: AbortSignal[] = [];
+  const send: DeviceOptions['triggers']['send'] = (_trigger, signal) => {
+    calls.push(signal);
+    if (calls.length > failures) return Promise.resolve(1);
+    const error = new ExecError('ERR_EXEC_FAILED', 'modem: no carrier', { retryable: true });
+    return Promise.reject(error);
+  };
+  return { calls, triggers: { send, close: () => Promise.resolve() } };
+}
+
+test('a program that fails three times in a row ends the search, for one vector', async (t) => {
+  const { calls, triggers } = failingCarrier(Infinity);
+  const { receipts, deeds, enqueue, advance, clock } = makeDevice({ triggers });
+  enqueue({ seq: 1 });
+  for (const ms of [0, 1_000, 1_999]) await advance(ms);
+  t.is(calls.length, 2);
+  t.deepEqual(receipts, []);
+  await advance(1);
+  t.is(calls.length, 3);
+  const detail = `the trigger for ${impi} was not sent: modem: no carrier (3 times)`;
+  t.like(receipts, [{ reason: 'dropped', code: 'ERR_EXEC_FAILED', detail }]);
+  t.deepEqual(deeds, ['announce at 0']);
+  t.is(clock.pending, 0);
+});
+
+test('a program that took the trigger in the end is not to blame for a UE that does not come', async (t) => {
+  const { calls, triggers } = failingCarrier(2);
+  const { receipts, enqueue, advance } = makeDevice({
+    triggers,
+    patience: { ...patience, giveUpMs: 10_000 },
+  });
+  enqueue({ seq: 1 });
+  for (let second = 0; second <= 10; second += 1) await advance(1_000);
+  t.is(calls.length, 3);
+  t.like(receipts, [{ code: 'ERR_CHANNEL_TIMEOUT' }]);
+});
+
+test('where pushes wait for their time to live a program is tried again, later and later', async (t) => {
+  const { calls, triggers } = failingCarrier(Infinity);
+  const { receipts, enqueue, advance } = makeDevice({
+    triggers,
+    patience: { ...patience, triggerMs: 100_000, giveUpMs: Infinity },
+  });
+  enqueue({ seq: 1, ttlMs: 1_000_000 });
+  for (let second = 0; second < 100; second += 1) await advance(1_000);
+  t.deepEqual(receipts, []);
+  t.is(calls.length, 7, 'after 0, 1, 3, 7, 15, 31 and 63 seconds');
 });
