@@ -9,11 +9,13 @@ import { packageFile } from '../store/policy.ts';
 import { readUsim } from '../store/subscribers.ts';
 import { createUsim } from '../ue/usim.ts';
 import { requireProgram } from './exec.ts';
-import type { CommandIo } from './io.ts';
+import { EXIT, type CommandIo } from './io.ts';
 import { programIn } from './options.ts';
+import { CommandFailure } from './run.ts';
 
 export interface SimOptions {
   readonly usim?: string;
+  readonly gbaUKey?: 'external' | 'internal';
   readonly dangerouslyAllowDemoKeys?: boolean;
 }
 
@@ -25,14 +27,19 @@ export interface Sim {
   readonly open: (store: AtomicStore) => Usim;
 }
 
-/** @throws ConfigError, ExecError; ERR_CONFIG_DEMO for the demo SIM where strangers can send triggers. */
+/**
+ * @throws ConfigError, ExecError; ERR_CONFIG_DEMO for the demo SIM where strangers can send triggers;
+ * CommandFailure where the SIM does not give the key that is asked for.
+ */
 export async function openSim(
-  { usim: named, dangerouslyAllowDemoKeys }: SimOptions,
+  { usim: named, gbaUKey, dangerouslyAllowDemoKeys }: SimOptions,
   listen: readonly TriggerAddress[],
   io: CommandIo,
 ): Promise<Sim> {
   const words = named === undefined ? undefined : programIn(named);
+  const internal = gbaUKey === 'internal';
   if (words !== undefined) {
+    if (internal) throw noInternalKey('a card behind a program keeps Ks_int_NAF to itself');
     requireProgram('--usim exec:', words[0] ?? '', io.env['PATH']);
     const onStderr = (chunk: Buffer): void => void io.stderr.write(chunk);
     const usim = await openExecUsim({
@@ -44,8 +51,16 @@ export async function openSim(
     return { imsi: usim.imsi, demo: false, open: () => usim };
   }
   const { demo, credentials } = readUsim(named ?? packageFile('certs-none/demo-usim.json'));
+  if (internal && credentials.uiccType !== 'GBA_U') {
+    throw noInternalKey('this SIM has no GBA_U, so it has no Ks_int_NAF');
+  }
   if (demo && dangerouslyAllowDemoKeys !== true) {
     requireLoopback(listen, 'give --usim FILE, or --dangerously-allow-demo-keys');
   }
   return { imsi: credentials.imsi, demo, open: (store) => createUsim({ credentials, store }) };
+}
+
+function noInternalKey(why: string): CommandFailure {
+  const advice = 'leave it out, or give a --usim FILE with "gbaU": true';
+  return new CommandFailure(EXIT.usage, `--gba-u-key internal: ${why}; ${advice}`);
 }

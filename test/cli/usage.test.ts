@@ -122,6 +122,18 @@ const mistakes: [string, CommandName, string[], RegExp][] = [
     ['--advertise', 'udp://127.0.0.1:0'],
     /Port 0 is for listening/,
   ],
+  [
+    'the key of a card that has none',
+    'ue-listen',
+    ['--gba-u-key', 'internal', '--trigger', 'udp://127.0.0.1:0'],
+    /^ue-listen: --gba-u-key internal: this SIM has no GBA_U, so it has no Ks_int_NAF; [^\n]*\n$/,
+  ],
+  [
+    'the key that a card keeps',
+    'ue-listen',
+    ['--gba-u-key', 'internal', '--usim', 'exec:/bin/cat'],
+    /a card behind a program keeps Ks_int_NAF to itself/,
+  ],
   ['a trigger address that is none', 'ue-listen', ['--trigger', 'nowhere'], /host:port/],
 ];
 
