@@ -3,21 +3,17 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { hkdfSha256 } from '../aka/kdf.ts';
 import { CodecError } from '../errors.ts';
-import { parseFqdn } from '../ids.ts';
 import {
   ByteReader,
   concat,
-  EMPTY,
   equalSecret,
   octetCount,
   toHex,
   uintBytes,
-  utf8Bytes,
-  view,
   wipe,
 } from '../lib/bytes.ts';
 import type { Endpoint } from './address.ts';
-import { ipOctets, ipText, isNumericName, mappedIpv4 } from '../lib/ip.ts';
+import { decodeConnect, encodeConnect } from './connect-address.ts';
 
 export interface Envelope {
   /** 1 to 65,535; tells sessions apart that the NAF starts with one UE. */
@@ -61,7 +57,7 @@ export function sealEnvelope(envelope: Envelope, ksNaf: Uint8Array): Uint8Array 
   const { sessionId, connect, gpi } = envelope;
   if (!isUint16(sessionId)) throw malformed('a session id is 1 to 65535');
   if (gpi.length < 1 || gpi.length > 255) throw malformed('a GPI is 1 to 255 octets');
-  const address = connect === undefined ? EMPTY : encodeConnect(connect);
+  const address = encodeConnect(connect);
   const authenticated = concat(
     uintBytes(HEADER_GPI, 1),
     uintBytes(sessionId, 2),
@@ -78,44 +74,6 @@ export function verifyEnvelope(envelope: DecodedEnvelope, ksNaf: Uint8Array): vo
   if (!equalSecret(macOf(envelope.authenticated, ksNaf), envelope.mac)) {
     throw new CodecError('ERR_UPA_MAC', 'the envelope was not made by the NAF of this GPI');
   }
-}
-
-/** Kind 1 IPv4, 2 IPv6, 3 host name; the address; two octets of port. */
-function encodeConnect({ host, port }: Endpoint): Uint8Array {
-  if (!isUint16(port)) throw malformed('a port is 1 to 65535');
-  const ip = ipOctets(host);
-  const address = ip === undefined ? undefined : (mappedIpv4(ip) ?? ip);
-  const kind = address === undefined ? KIND_NAME : address.length === 4 ? KIND_IPV4 : KIND_IPV6;
-  return concat(
-    uintBytes(kind, 1),
-    address ?? utf8Bytes(requireHostName(host.toLowerCase())),
-    uintBytes(port, 2),
-  );
-}
-
-function decodeConnect(octets: Uint8Array): Endpoint | undefined {
-  if (octets.length === 0) return undefined;
-  const reader = new ByteReader(octets, short);
-  const kind = reader.uint(1);
-  const host = decodeHost(kind, reader.take(Math.max(0, reader.left - 2)));
-  const port = reader.uint(2);
-  if (port === 0) throw malformed('a port is 1 to 65535');
-  return { host, port };
-}
-
-function decodeHost(kind: number, octets: Uint8Array): string {
-  if (kind === KIND_IPV4 && octets.length === 4) return ipText(octets);
-  if (kind === KIND_IPV6 && octets.length === 16 && !mappedIpv4(octets)) return ipText(octets);
-  if (kind === KIND_NAME) return requireHostName(view(octets).toString('latin1'));
-  throw malformed('a connect address is kind 1 with IPv4, 2 with IPv6 or 3 with a host name');
-}
-
-/** Refuses what a resolver would read as an address, so that each address has one form only. */
-function requireHostName(text: string): string {
-  if (isNumericName(text) || parseFqdn(text) !== text) {
-    throw malformed('a connect host name is lower case and no number');
-  }
-  return text;
 }
 
 function macOf(authenticated: Uint8Array, ksNaf: Uint8Array): Uint8Array {
@@ -143,8 +101,5 @@ function malformed(rule: string): CodecError {
 
 /** Version 1 in bits 7-4, type 1 in bits 3-0; types 2 (wake) and 3 (AUTS) are reserved. */
 const HEADER_GPI = 0x11;
-const KIND_IPV4 = 1;
-const KIND_IPV6 = 2;
-const KIND_NAME = 3;
 const MAC_OCTETS = 8;
 const MAC_LABEL = 'gba-push upa-1 mac';
