@@ -43,12 +43,13 @@ export function openBsfLink(options: BsfLinkOptions): BsfLink {
     const rule = `${to}: https goes with a pre-shared key, http and unix with a token`;
     throw new ConfigError('ERR_CONFIG_ADDRESS', rule);
   }
-  const closed = new AbortController();
+  const closing = new AbortController();
+  const underWay = new Set<AbortController>();
   let current: Promise<ClientHttp2Session> | undefined;
 
   const open = (): Promise<ClientHttp2Session> => {
     if (current !== undefined) return current;
-    const dialling = dialHttp2({ address, policy, clock, psk, timeoutMs });
+    const dialling = dialHttp2({ address, policy, clock, psk, timeoutMs, signal: closing.signal });
     current = dialling;
     dialling.then(
       (session) => {
@@ -73,7 +74,7 @@ export function openBsfLink(options: BsfLinkOptions): BsfLink {
   };
   /** A silent session may be dead: it gets no more requests, and those on it may still be answered. */
   const retire = (one: Promise<ClientHttp2Session> | undefined): void => {
-    forget(one, 'it is silent');
+    forget(one, `it is silent for ${timeoutMs} ms`);
     void one?.then(
       (session) => {
         session.setTimeout(timeoutMs, () => {
@@ -87,31 +88,44 @@ export function openBsfLink(options: BsfLinkOptions): BsfLink {
 
   return {
     async post(operation, body, signal) {
-      const late = new AbortController();
+      signal?.throwIfAborted();
+      if (closing.signal.aborted) throw unreachable(to, CLOSED);
+      const asking = new AbortController();
+      const abort = (): void => {
+        asking.abort();
+      };
       let used: Promise<ClientHttp2Session> | undefined;
+      let late = false;
       const deadline = clock.after(timeoutMs, () => {
-        late.abort();
+        late = true;
+        abort();
       });
-      const ends = AbortSignal.any([late.signal, closed.signal, ...(signal ? [signal] : [])]);
+      // Not AbortSignal.any: what it makes of a signal that lives long is never collected on Node 20.
+      signal?.addEventListener('abort', abort, { once: true });
+      underWay.add(asking);
       try {
-        ends.throwIfAborted();
         used = open();
-        const session = await abortable(used, ends);
+        const session = await abortable(used, asking.signal);
         const headers = headersFor(operation, authorization);
-        return await replyOf(session.request(headers, { signal: ends }), body);
+        return await replyOf(session.request(headers, { signal: asking.signal }), body);
       } catch (error) {
         signal?.throwIfAborted();
-        if (late.signal.aborted) retire(used);
+        if (late) retire(used);
         if (error instanceof GbaError && !error.retryable) throw error;
-        const reason = late.signal.aborted ? `silent for ${timeoutMs} ms` : reasonOf(error);
-        throw unreachable(to, closed.signal.aborted ? 'this end was closed' : reason, error);
+        const reason = late ? `silent for ${timeoutMs} ms` : reasonOf(error);
+        throw unreachable(to, closing.signal.aborted ? CLOSED : reason, error);
       } finally {
+        underWay.delete(asking);
+        signal?.removeEventListener('abort', abort);
         deadline.cancel();
       }
     },
     async close() {
-      closed.abort();
-      const session = await current?.catch(() => undefined);
+      const last = current;
+      current = undefined;
+      closing.abort();
+      for (const asking of underWay) asking.abort();
+      const session = await last?.catch(() => undefined);
       session?.destroy();
     },
   };
@@ -147,7 +161,7 @@ async function replyOf(stream: ClientHttp2Stream, request: Uint8Array): Promise<
   return { status, body: Buffer.concat(chunks) };
 }
 
-function unreachable(to: string, reason: string, cause: unknown): BsfError {
+function unreachable(to: string, reason: string, cause?: unknown): BsfError {
   const message = `no answer from the BSF at ${to}: ${reason}`;
   return new BsfError('ERR_BSF_UNREACHABLE', message, { retryable: true, cause });
 }
@@ -168,6 +182,7 @@ async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
+const CLOSED = 'this end was closed';
 const MAX_BODY_OCTETS = 65_536;
 /** The reader below hears of an error itself; one that comes after the answer is nobody's. */
 const ignore = (): void => {};

@@ -28,6 +28,8 @@ export interface DialHttp2Options {
   readonly psk: PreSharedKey | undefined;
   /** For connection and handshake together. */
   readonly timeoutMs: number;
+  /** Ends the dialling; without effect on a session that is open. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface DialHttp2Options {
  * @throws ChannelError ERR_CHANNEL_UNREACHABLE, _TIMEOUT, _REFUSED, _CERTIFICATE, _POLICY, _PROTOCOL, _CLOSED.
  */
 export async function dialHttp2(options: DialHttp2Options): Promise<ClientHttp2Session> {
-  const { address, clock, timeoutMs } = options;
+  const { address, clock, timeoutMs, signal } = options;
   const socket = open(options);
   socket.on('error', ignore);
   const deadline = clock.after(timeoutMs, () => {
@@ -43,7 +45,8 @@ export async function dialHttp2(options: DialHttp2Options): Promise<ClientHttp2S
     socket.destroy(new ChannelError('ERR_CHANNEL_TIMEOUT', 'the connection took too long', late));
   });
   try {
-    await once(socket, address.scheme === 'https' ? 'secureConnect' : 'connect');
+    const ready = address.scheme === 'https' ? 'secureConnect' : 'connect';
+    await once(socket, ready, signal && { signal });
     const fault = address.scheme === 'https' ? faultOf(socket as TLSSocket, options) : undefined;
     if (fault !== undefined) throw fault;
   } catch (cause) {

@@ -351,3 +351,23 @@ test('after close nothing is asked', async (t) => {
   await t.throwsAsync(remote.pushInfo(request()), { code: 'ERR_BSF_UNREACHABLE' });
   t.is(vectors.length, 1);
 });
+
+test('close ends a dial that gets no answer', async (t) => {
+  const held = manualClock();
+  const silent = createServer((socket) => socket.on('error', () => undefined)).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as AddressInfo;
+  const address = parseHttp2Address(`https://127.0.0.1:${port}`);
+  const remote = openRemoteBsf({ address, proof: { identity, key }, policy, clock: held });
+  const asked = remote.pushInfo(request());
+  const [socket] = (await once(silent, 'connection')) as [Socket];
+  await remote.close();
+  await t.throwsAsync(asked, { code: 'ERR_BSF_UNREACHABLE', message: /this end was closed/ });
+  socket.resume();
+  if (!socket.closed) await once(socket, 'close');
+  t.is(held.pending, 0);
+});
