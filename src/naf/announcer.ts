@@ -63,9 +63,9 @@ export async function announceTo(
   resync?: Resync,
 ): Promise<Announcement> {
   const { bsf, registry, clock, nafFqdn, binding } = options;
-  const askedAt = clock.monotonic();
+  const [askedAt, askedWallTime] = [clock.monotonic(), clock.now()];
   const pTid = pTidOf(randomBytes(P_TID_OCTETS));
-  const { ksNaf, ksIntNaf, expiresAt, gpi } = await bsf.pushInfo(
+  const answer = await bsf.pushInfo(
     {
       impi,
       nafFqdn,
@@ -73,10 +73,11 @@ export async function announceTo(
       pTid,
       ...(options.uiccOrMe && { uiccOrMe: options.uiccOrMe }),
       ...(resync && { resync }),
-      requestedExpiresAt: clock.now() + options.lifetimeSeconds * 1_000,
+      requestedExpiresAt: askedWallTime + options.lifetimeSeconds * 1_000,
     },
     signal,
   );
+  const { ksNaf, ksIntNaf, gpi } = answer;
   if (signal?.aborted === true) wipe(ksNaf, ...(ksIntNaf ? [ksIntNaf] : []));
   signal?.throwIfAborted();
   const bsfMs = clock.monotonic() - askedAt;
@@ -86,6 +87,10 @@ export async function announceTo(
 
   const sessionId = randomInt(1, 65_536);
   const envelope = sealEnvelope({ sessionId, connect: options.connect(), gpi }, ksNaf);
+  // Whole seconds from now on, as in the GPI, and a clock that was set meanwhile does not matter: the UE
+  // counts the same seconds from later on, so the key ends here first.
+  const leftSeconds = Math.floor((answer.expiresAt - askedWallTime - bsfMs) / 1_000);
+  const expiresAt = clock.now() + leftSeconds * 1_000;
   const terms = { bTid, pTid, impi, nafFqdn, binding, expiresAt };
   const sa = registry.add(announce(terms, ksNaf, ksIntNaf));
   return { sa, gpi, envelope, sessionId, rand, bsfMs };

@@ -37,6 +37,8 @@ export interface SaKeys {
 export interface SaRecord extends SaTerms, SaKeys {
   /** A handshake has proved the key, so the other end has it too. */
   readonly proved: boolean;
+  /** From when it was made until it ends, ms; undefined in what an earlier version wrote. */
+  readonly lifetimeMs?: number | undefined;
 }
 
 /** Where associations live, so that both ends know each other again after a restart. */

@@ -26,13 +26,25 @@ export interface SaRegistryOptions {
   readonly store?: SaStore;
 }
 
+/** When a key ends, by the clock that never jumps. */
+export interface Term {
+  /** Monotonic ms. */
+  readonly endsAt: number;
+  /** From when it was made, or first known, until it ends, ms. */
+  readonly lifetimeMs: number;
+}
+
 interface Slot {
   sa: LiveSa;
   proved: boolean;
+  readonly term: Term;
   readonly expiry: Timer;
 }
 
-/** Holds live associations only: a closed one is told to `onClosed` and forgotten. */
+/**
+ * Holds live associations only: a closed one is told to `onClosed` and forgotten. From when it takes one
+ * in it counts by monotonic time: a step of the wall clock ends nothing early, and nothing late.
+ */
 export class SaRegistry {
   readonly #clock: Clock;
   readonly #onClosed: (sa: Closed) => void;
@@ -55,8 +67,9 @@ export class SaRegistry {
   /** Takes in a new association and owns its key. @throws SaError ERR_SA_CONFLICT, ERR_SA_EXPIRED, StoreError. */
   add(sa: Announced): Announced {
     this.#check(sa);
-    this.#store?.put({ ...sa, proved: false });
-    this.#hold(sa, false);
+    const lifetimeMs = this.#leftMs(sa);
+    this.#store?.put({ ...sa, proved: false, lifetimeMs });
+    this.#hold(sa, false, lifetimeMs);
     publish('gba:sa:announced', { bTid: sa.bTid, impi: sa.impi });
     return sa;
   }
@@ -70,12 +83,18 @@ export class SaRegistry {
     }
   }
 
-  #hold(sa: LiveSa, proved: boolean): void {
-    const leftMs = sa.expiresAt - this.#clock.now();
+  /** By the wall clock, which is right when it is made and after a restart, and in between may not be. */
+  #leftMs({ expiresAt }: LiveSa): number {
+    return expiresAt - this.#clock.now();
+  }
+
+  #hold(sa: LiveSa, proved: boolean, lifetimeMs: number): void {
+    const leftMs = this.#leftMs(sa);
     const expiry = this.#clock.after(leftMs, () => {
       this.close(sa.bTid, 'expired');
     });
-    this.#slots.set(sa.bTid, { sa, proved, expiry });
+    const term = { endsAt: this.#clock.monotonic() + leftMs, lifetimeMs };
+    this.#slots.set(sa.bTid, { sa, proved, term, expiry });
     for (const [identity] of pskIdentitiesOf(sa)) this.#identities.set(identity, sa.bTid);
     const siblings = this.#subscribers.get(sa.impi);
     if (siblings === undefined) this.#subscribers.set(sa.impi, new Set([sa.bTid]));
@@ -83,13 +102,15 @@ export class SaRegistry {
   }
 
   /** One whose time is over while nobody looked, or that another names already, is over now. */
-  #recover({ proved, ...record }: SaRecord): void {
-    const { key, uiccKey, ...terms } = record;
-    const announced = announce(terms, key, uiccKey);
+  #recover({ proved, lifetimeMs, key, uiccKey, ...terms }: SaRecord): void {
+    // A clock that was set back meanwhile must not give a key more than its lifetime.
+    const latest = this.#clock.now() + (lifetimeMs ?? Infinity);
+    const expiresAt = Math.min(terms.expiresAt, latest);
+    const announced = announce({ ...terms, expiresAt }, key, uiccKey);
     const sa = proved ? park(announced) : announced;
     try {
       this.#check(sa);
-      this.#hold(sa, proved);
+      this.#hold(sa, proved, lifetimeMs ?? this.#leftMs(sa));
     } catch (error) {
       if (!(error instanceof SaError)) throw error;
       close(sa, 'expired');
@@ -107,14 +128,20 @@ export class SaRegistry {
     return this.#slots.get(bTid)?.sa;
   }
 
+  /** When the key ends; undefined when it is over. */
+  termOf(bTid: BTid): Term | undefined {
+    return this.#slots.get(bTid)?.term;
+  }
+
   /** @throws SaError ERR_SA_UNKNOWN when it is over. */
   establish(bTid: BTid): Established {
     const slot = this.#slots.get(bTid);
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
     const sa = establish(slot.sa);
     slot.sa = sa;
-    if (!slot.proved) this.#try(() => this.#store?.put({ ...sa, proved: true }));
+    const wasProved = slot.proved;
     slot.proved = true;
+    if (!wasProved) this.#rewrite(slot);
     publish('gba:sa:established', { bTid, impi: sa.impi });
     return sa;
   }
@@ -150,13 +177,26 @@ export class SaRegistry {
 
   /** Wipes every key and forgets all of them here; in the store they stay, for the next life. */
   suspendAll(): void {
-    for (const { sa, expiry } of this.#slots.values()) {
+    for (const slot of this.#slots.values()) {
+      const { sa, expiry } = slot;
       expiry.cancel();
+      if (Math.abs(this.#wallEnd(slot) - sa.expiresAt) > STEP_MS) this.#rewrite(slot);
       close(sa, 'revoked');
     }
     this.#slots.clear();
     this.#identities.clear();
     this.#subscribers.clear();
+  }
+
+  /** What a restart reads is wall time: by the clock as it is now. */
+  #rewrite(slot: Slot): void {
+    const { sa, proved, term } = slot;
+    const expiresAt = this.#wallEnd(slot);
+    this.#try(() => this.#store?.put({ ...sa, expiresAt, proved, lifetimeMs: term.lifetimeMs }));
+  }
+
+  #wallEnd({ term }: Slot): number {
+    return Math.round(this.#clock.now() + term.endsAt - this.#clock.monotonic());
   }
 
   /** What the store cannot write ends no association that is in use; a restart may bootstrap it anew. */
@@ -179,3 +219,6 @@ export class SaRegistry {
     return [...(this.#subscribers.get(impi) ?? [])].flatMap((bTid) => this.current(bTid) ?? []);
   }
 }
+
+/** The wall clock was set when it is off by more. */
+const STEP_MS = 1_000;

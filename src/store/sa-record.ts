@@ -10,7 +10,8 @@ import type { SaRecord } from '../sa/association.ts';
 
 /** `storeKey` is 32 octets. The nonce is random, and a key is wrapped a few times at most. */
 export function encodeSa(record: SaRecord, storeKey: Uint8Array): Uint8Array {
-  const { bTid, pTid, impi, nafFqdn, binding, expiresAt, proved, dial, key, uiccKey } = record;
+  const { bTid, pTid, impi, nafFqdn, binding, expiresAt, lifetimeMs, proved } = record;
+  const { dial, key, uiccKey } = record;
   const nonce = randomBytes(NONCE_OCTETS);
   const cipher = createCipheriv('aes-256-gcm', storeKey, nonce).setAAD(utf8Bytes(bTid));
   const keys = concat(key, uiccKey ?? EMPTY);
@@ -22,6 +23,7 @@ export function encodeSa(record: SaRecord, storeKey: Uint8Array): Uint8Array {
     naf: nafFqdn,
     tls: binding.version === '1.2' ? binding.suite : '1.3',
     expiresAt,
+    lifetimeMs,
     proved,
     keys: toHex(wrapped),
     ...(dial && {
@@ -50,6 +52,7 @@ export function decodeSa(
       expiresAt: stored.expiresAt,
       proved: stored.proved,
       key: keys.slice(0, KEY_OCTETS),
+      ...(stored.lifetimeMs !== undefined && { lifetimeMs: stored.lifetimeMs }),
       ...(keys.length > KEY_OCTETS && { uiccKey: keys.slice(KEY_OCTETS) }),
       ...(stored.identity !== undefined && {
         dial: {
@@ -89,6 +92,7 @@ const schema = z.object({
   naf: z.string(),
   tls: z.string(),
   expiresAt: z.number(),
+  lifetimeMs: z.number().positive().optional(),
   proved: z.boolean(),
   keys: z.string(),
   identity: z.string().optional(),

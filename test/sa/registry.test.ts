@@ -2,7 +2,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import { SaError } from '../../src/errors.ts';
 import { bTidOf, parseFqdn, parseImpi, pskIdentityOf, pTidOf } from '../../src/ids.ts';
-import { announce, type Announced, type Closed } from '../../src/sa/association.ts';
+import {
+  announce,
+  type Announced,
+  type Closed,
+  type SaRecord,
+  type SaStore,
+} from '../../src/sa/association.ts';
 import { SaRegistry } from '../../src/sa/registry.ts';
 import { manualClock, type ManualClock } from '../support/manual-clock.ts';
 
@@ -45,6 +51,57 @@ test('an association ends by itself when its time is over, and its key is wiped'
   t.true(sa.key.every((octet) => octet === 0));
   t.like(closed, [{ state: 'closed', reason: 'expired', bTid: sa.bTid }]);
   t.false(Object.hasOwn(closed[0] ?? {}, 'key'));
+});
+
+/** A store in memory; `records` is what a next life would find. */
+function makeStore(records = new Map<string, SaRecord>()) {
+  const store: SaStore = {
+    recovered: [...records.values()].map((record) => ({ ...record, key: record.key.slice() })),
+    put: (record) => void records.set(record.bTid, { ...record, key: record.key.slice() }),
+    delete: (bTid) => void records.delete(bTid),
+    close: () => undefined,
+  };
+  return { store, records };
+}
+
+test('a clock that was set while it ran is made up for in the store', (t) => {
+  for (const step of [3_600_000, -3_600_000]) {
+    const clock = manualClock();
+    const { store, records } = makeStore();
+    const registry = new SaRegistry({ clock, store });
+    const sa = registry.add(makeSa(clock, 1));
+    registry.establish(sa.bTid);
+    clock.jump(step);
+    clock.advance(20_000);
+    registry.suspendAll();
+    const next = new SaRegistry({ clock, store: makeStore(records).store });
+    t.deepEqual(next.termOf(sa.bTid), { endsAt: 60_000, lifetimeMs: 60_000 });
+    clock.advance(39_999);
+    t.is(next.size, 1);
+    clock.advance(1);
+    t.is(next.size, 0);
+  }
+});
+
+test('a clock that is set back between two lives gives no key more than its lifetime', (t) => {
+  const clock = manualClock();
+  const { store, records } = makeStore();
+  const registry = new SaRegistry({ clock, store });
+  registry.add(makeSa(clock, 1));
+  registry.suspendAll();
+  clock.jump(-3_600_000);
+  const next = new SaRegistry({ clock, store: makeStore(records).store });
+  clock.advance(60_000);
+  t.is(next.size, 0);
+});
+
+test('what an earlier version wrote, without a lifetime, lives as long as it says', (t) => {
+  const clock = manualClock();
+  const { key, ...terms } = makeSa(clock, 1);
+  const { store } = makeStore(new Map([[terms.bTid, { ...terms, key, proved: true }]]));
+  const registry = new SaRegistry({ clock, store });
+  t.deepEqual(registry.termOf(terms.bTid), { endsAt: 60_000, lifetimeMs: 60_000 });
+  t.is(registry.current(terms.bTid)?.state, 'parked');
 });
 
 test('a jump of the wall clock neither shortens nor lengthens a life that has begun', (t) => {

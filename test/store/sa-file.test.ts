@@ -72,11 +72,13 @@ test('every kind of association comes back as it was', (t) => {
         { host: '2001:db8::1', port: 1 },
       ),
       fc.boolean(),
-      (n, gbaU, legacy, connect, ue) => {
+      fc.option(fc.integer({ min: 1, max: 8.64e9 }), { nil: undefined }),
+      (n, gbaU, legacy, connect, ue, lifetimeMs) => {
         const base = makeRecord(n);
         const record = makeRecord(n, {
           ...(gbaU && { uiccKey: base.key.map((octet) => octet ^ 0xff) }),
           ...(legacy && { binding: { version: '1.2', suite: 'ECDHE-PSK-CHACHA20-POLY1305' } }),
+          ...(lifetimeMs !== undefined && { lifetimeMs }),
           ...(ue && { dial: { identity: pskIdentityOf(base.pTid), ...(connect && { connect }) } }),
         });
         t.deepEqual(decodeSa(record.bTid, encodeSa(record, storeKey), storeKey), record);
