@@ -56,6 +56,7 @@ const CONTENT_FORMATS: ReadonlyMap<string, string> = new Map([
   ['42', 'application/octet-stream'],
   ['50', 'application/json'],
   ['60', 'application/cbor'],
+  ['65223', 'application/vnd.3gpp.gba.gpi (of this project)'],
 ]);
 
 /** Of requests and responses. */

@@ -1,7 +1,7 @@
 /**
  * Which AUTS leave this UE, and where to. AUTS is a privacy oracle: two of them for one RAND differ by
  * the SQN that passed between, which tells a SIM apart. So there is one for each RAND, ever; few in an
- * hour; and only for hosts where a NAF of this UE may be.
+ * hour; and only for hosts where a NAF of this UE may be, or for one that has proved that it is one.
  */
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { encodeAuts } from '../codec/auts.ts';
@@ -34,6 +34,8 @@ export interface RefusedTrigger {
   /** 16 octets. */
   readonly rand: Uint8Array;
   readonly from: Endpoint;
+  /** It came inside a layer, from a NAF that has proved itself there: its address says nothing more. */
+  readonly proved?: boolean;
   readonly reply: ReplyToTrigger;
 }
 
@@ -70,8 +72,10 @@ export function createAutsAnswers({
     });
 
   /** The first AUTS that this RAND ever got. @throws GbaError ERR_UPA_BUSY, ERR_GPI_POLICY, StoreError. */
-  const firstOf = async (rand: Uint8Array, auts: Uint8Array, host: string): Promise<Uint8Array> => {
-    if (!(await isNafHost(policy, host, lookup))) {
+  const firstOf = async (auts: Uint8Array, trigger: RefusedTrigger): Promise<Uint8Array> => {
+    const { rand, proved, from } = trigger;
+    const { host } = from;
+    if (proved !== true && !(await isNafHost(policy, host, lookup))) {
       throw new GbaError(
         'ERR_GPI_POLICY',
         `no NAF of this UE may be at ${host}, so no AUTS goes there`,
@@ -102,9 +106,9 @@ export function createAutsAnswers({
 
   return {
     async give(auts, trigger) {
-      const { digest, sessionId, rand, from } = trigger;
+      const { digest, sessionId, rand } = trigger;
       try {
-        const first = await firstOf(rand, auts, from.host);
+        const first = await firstOf(auts, trigger);
         const message = encodeAuts({ sessionId, rand, auts: first });
         given.delete(digest);
         given.set(digest, message);

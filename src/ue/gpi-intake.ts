@@ -1,56 +1,45 @@
 /** From a datagram of a stranger to an association, in the order of docs/wire.md; nothing is answered. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { decodeEnvelope, verifyEnvelope, type DecodedEnvelope } from '../codec/envelope.ts';
-import { decodeGpi, GPI_NAF_ID, openGpi, type DecodedGpi, type GbaPushInfo } from '../codec/gpi.ts';
+import { decodeEnvelope } from '../codec/envelope.ts';
+import { decodeGpi } from '../codec/gpi.ts';
 import { AkaError, GbaError, SyncFailure } from '../errors.ts';
-import {
-  bindingOf,
-  bTidOf,
-  nafIdOf,
-  PSK_NAMESPACE,
-  PSK_NAMESPACE_UICC,
-  pskIdentityOf,
-} from '../ids.ts';
-import { toHex, wipe } from '../lib/bytes.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { BTid, Fqdn } from '../ids.ts';
+import { toHex } from '../lib/bytes.ts';
 import { publish } from '../lib/events.ts';
 import { rateLimit, recentSet, type RateLimitOptions } from '../lib/limits.ts';
-import type { TlsBinding } from '../lib/suites.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { sourceOf } from '../lib/ip.ts';
-import { systemLookup, type Lookup } from '../net/network.ts';
-import type { GbaType, NafKeySource, Usim } from '../ports.ts';
-import { announce, type Announced } from '../sa/association.ts';
 import type { ReplyToTrigger } from '../net/upa.ts';
 import type { AutsAnswers } from './auts-answers.ts';
-import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
-import { HELD_MS, heldVectors } from './held-vectors.ts';
+import {
+  createGpiJudge,
+  requireSupported,
+  type AcceptedTrigger,
+  type GpiJudgeOptions,
+} from './gpi-judge.ts';
 
-export interface GpiIntakeOptions {
-  readonly usim: Usim;
-  readonly clock: Clock;
-  readonly policy: ConnectPolicy;
-  /** Whether this UE would use a key with that TLS version and suite. */
-  readonly acceptBinding: (binding: TlsBinding) => boolean;
-  /** The id in the PSK identity. Default `b-tid`. */
-  readonly pskIdentity?: 'b-tid' | 'p-tid';
-  /** `internal`: in GBA_U this UE proves itself by Ks_int_NAF, as a UICC that speaks TLS. Default `external`. */
-  readonly pskKey?: 'external' | 'internal';
+export interface GpiIntakeOptions extends GpiJudgeOptions {
   /** What a trigger with an SQN out of step gets; nothing when absent. */
   readonly auts?: AutsAnswers;
   /** Triggers per source: an IPv4 address or an IPv6 /64. By default 16 at once, then 2 per second. */
   readonly rate?: RateLimitOptions;
-  /** By default the operating system's. */
-  readonly lookup?: Lookup;
 }
 
-/** A genuine trigger. The caller owns the association and its key. */
-export interface AcceptedTrigger {
-  readonly sa: Announced;
-  readonly sessionId: number;
-  /** Allowed addresses to dial now, in order. */
-  readonly connect: readonly Endpoint[];
+/** The layer by which an envelope came: its NAF has proved itself. */
+export interface InsideLayer {
+  readonly nafFqdn: Fqdn;
+  /** The NAF's end of it. */
+  readonly from: Endpoint;
+  /** Gets an AUTS message, before the envelope is refused. */
+  readonly reply: ReplyToTrigger;
 }
+
+/** What became of an envelope that came inside a layer. */
+export type Verdict =
+  | { readonly kind: 'accepted'; readonly trigger: AcceptedTrigger }
+  /** These very octets were accepted lately. */
+  | { readonly kind: 'accepted-before'; readonly bTid: BTid }
+  | { readonly kind: 'refused'; readonly error: GbaError };
 
 export interface GpiIntake {
   /**
@@ -62,145 +51,99 @@ export interface GpiIntake {
     from: Endpoint,
     reply?: ReplyToTrigger,
   ): Promise<AcceptedTrigger | undefined>;
+  /**
+   * The same for one that came inside a layer. It must be of that NAF, which has a rate limit of its own
+   * whatever its address, and AUTS is for it whatever the connect policy says of that address.
+   */
+  acceptInside(envelope: Uint8Array, layer: InsideLayer): Promise<Verdict>;
   /** Wipes what it holds. */
   close(): void;
 }
 
-export function createGpiIntake({
-  usim,
-  clock,
-  policy,
-  acceptBinding,
-  pskIdentity = 'b-tid',
-  pskKey = 'external',
-  auts,
-  rate = { burst: 16, perSecond: 2, sources: 1_024 },
-  lookup = systemLookup,
-}: GpiIntakeOptions): GpiIntake {
+export function createGpiIntake(options: GpiIntakeOptions): GpiIntake {
+  const { usim, clock, auts, rate = DEFAULT_RATE } = options;
   const seen = recentSet(clock, { entries: 4_096, forMs: 600_000 });
   const limit = rateLimit(clock, rate);
-  const held = heldVectors(clock);
+  const insideLimit = rateLimit(clock, INSIDE_RATE);
+  const accepted = new Map<string, BTid>();
+  const judge = createGpiJudge(options);
   const oneAtATime = boundedQueue(MAX_WAITING);
 
-  const judge = async (envelope: DecodedEnvelope, gpi: DecodedGpi): Promise<Judged> => {
-    const askedAt = clock.monotonic();
-    const vector = held.take(gpi) ?? {
-      keys: await usim.authenticate(gpi.rand, gpi.autn, gpi.gbaU ? 'GBA_U' : 'GBA_ME'),
-      wipedAt: askedAt + HELD_MS,
-    };
-    const usimMs = clock.monotonic() - askedAt;
+  /** @throws GbaError after telling of it. */
+  const take = async (octets: Uint8Array, source: Source): Promise<AcceptedTrigger> => {
+    const { from, nafFqdn, reply } = source;
+    const proved = nafFqdn !== undefined;
+    const mayAsk = (): boolean =>
+      proved ? insideLimit.take(nafFqdn) : limit.take(sourceOf(from.host));
+    const startedAt = clock.monotonic();
+    const { digest } = source;
     try {
-      const trigger = await derive(vector.keys, envelope, gpi);
-      vector.keys.wipe();
-      return { trigger, usimMs };
+      const envelope = decodeEnvelope(octets);
+      const gpi = decodeGpi(envelope.gpi);
+      requireSupported(gpi, usim.uiccType);
+      if (seen.has(digest)) {
+        const answered = auts?.has(digest) === true && mayAsk();
+        if (answered) auts.repeat({ digest, from, reply });
+        throw duplicate();
+      }
+      if (!mayAsk()) throw busy('too many triggers from this source');
+      seen.add(digest);
+      const { trigger, usimMs } = await oneAtATime(() => judge.judge(envelope, gpi, nafFqdn)).catch(
+        async (error: unknown) => {
+          if (error instanceof SyncFailure) {
+            const { sessionId } = envelope;
+            const { rand } = gpi;
+            await auts?.give(error.auts, { digest, sessionId, rand, from, proved, reply });
+          }
+          throw error;
+        },
+      );
+      const { bTid, nafFqdn: naf } = trigger.sa;
+      const totalMs = clock.monotonic() - startedAt;
+      publish('gba:trigger:accepted', { bTid, nafFqdn: naf, usimMs, totalMs });
+      accepted.set(digest, bTid);
+      const [oldest] = accepted.keys();
+      if (accepted.size > MAX_ACCEPTED && oldest !== undefined) accepted.delete(oldest);
+      return trigger;
     } catch (error) {
-      held.hold(gpi, vector);
+      if (!(error instanceof GbaError)) throw error;
+      if (error.retryable && !(error instanceof AkaError)) seen.delete(digest);
+      const { code, message: reason } = error;
+      publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
       throw error;
-    }
-  };
-
-  const derive = async (
-    keys: NafKeySource,
-    envelope: DecodedEnvelope,
-    gpi: DecodedGpi,
-  ): Promise<AcceptedTrigger> => {
-    const info = await open(keys, gpi);
-    const binding = bindingOf(info.uaId);
-    if (binding === undefined || !acceptBinding(binding)) {
-      throw policyError(`this UE uses no key for Ua security protocol id ${info.uaId}`);
-    }
-    if (info.lifetimeSeconds === 0) throw policyError('the key has ended already');
-    const connect = await resolveConnect(policy, info.nafFqdn, envelope.connect, lookup);
-    const nafId = nafIdOf(info.nafFqdn, info.uaId);
-    const ksNaf = await keys.derive(nafId);
-    try {
-      verifyEnvelope(envelope, ksNaf);
-    } catch (error) {
-      wipe(ksNaf);
-      throw error;
-    }
-    const { sessionId, connect: connectAddress } = envelope;
-    const internal = pskKey === 'internal' ? await keys.deriveInternal?.(nafId) : undefined;
-    if (internal) wipe(ksNaf);
-    const bTid = bTidOf(info.rand, info.bsfFqdn);
-    const id = pskIdentity === 'p-tid' ? info.pTid : bTid;
-    const identity = pskIdentityOf(id, internal ? PSK_NAMESPACE_UICC : PSK_NAMESPACE);
-    const terms = {
-      bTid,
-      pTid: info.pTid,
-      impi: usim.impi,
-      nafFqdn: info.nafFqdn,
-      binding,
-      expiresAt: clock.now() + info.lifetimeSeconds * 1_000,
-      dial: { identity, ...(connectAddress && { connect: connectAddress }) },
-    };
-    return { sa: announce(terms, internal ?? ksNaf), sessionId, connect };
-  };
-
-  const open = async (keys: NafKeySource, gpi: DecodedGpi): Promise<GbaPushInfo> => {
-    const key = await keys.derive(GPI_NAF_ID);
-    try {
-      return openGpi(gpi, { key, impi: usim.impi });
-    } finally {
-      wipe(key);
     }
   };
 
   return {
     async accept(octets, from, reply = ignore) {
-      const startedAt = clock.monotonic();
-      const digest = toHex(sha256(octets));
       try {
-        const envelope = decodeEnvelope(octets);
-        const gpi = decodeGpi(envelope.gpi);
-        requireSupported(gpi, usim.uiccType);
-        if (seen.has(digest)) {
-          const answered = auts?.has(digest) === true && limit.take(sourceOf(from.host));
-          if (answered) auts.repeat({ digest, from, reply });
-          throw duplicate();
-        }
-        if (!limit.take(sourceOf(from.host))) throw busy('too many triggers from this source');
-        seen.add(digest);
-        const { trigger, usimMs } = await oneAtATime(() => judge(envelope, gpi)).catch(
-          async (error: unknown) => {
-            if (error instanceof SyncFailure) {
-              const { sessionId } = envelope;
-              await auts?.give(error.auts, { digest, sessionId, rand: gpi.rand, from, reply });
-            }
-            throw error;
-          },
-        );
-        const { bTid, nafFqdn } = trigger.sa;
-        const totalMs = clock.monotonic() - startedAt;
-        publish('gba:trigger:accepted', { bTid, nafFqdn, usimMs, totalMs });
-        return trigger;
+        return await take(octets, { from, reply, digest: toHex(sha256(octets)) });
       } catch (error) {
         if (!(error instanceof GbaError)) throw error;
-        if (error.retryable && !(error instanceof AkaError)) seen.delete(digest);
-        const { code, message: reason } = error;
-        publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
         return undefined;
       }
     },
+    async acceptInside(octets, layer) {
+      const digest = toHex(sha256(octets));
+      const bTid = accepted.get(digest);
+      if (bTid !== undefined) return { kind: 'accepted-before', bTid };
+      try {
+        return { kind: 'accepted', trigger: await take(octets, { ...layer, digest }) };
+      } catch (error) {
+        if (!(error instanceof GbaError)) throw error;
+        return { kind: 'refused', error };
+      }
+    },
     close() {
-      held.close();
+      judge.close();
     },
   };
 }
 
-interface Judged {
-  readonly trigger: AcceptedTrigger;
-  readonly usimMs: number;
-}
-
-/** What the clear part of a GPI rules out, before the SIM is troubled. */
-function requireSupported({ method, gbaU }: DecodedGpi, uiccType?: GbaType): void {
-  if (method !== 'psk-tls') {
-    throw new GbaError('ERR_GPI_PROFILE', `this UE has no method ${method}; use psk-tls`);
-  }
-  if (gbaU && uiccType !== 'GBA_U') {
-    throw new GbaError('ERR_GPI_PROFILE', 'this SIM has no GBA_U; use GBA_ME');
-  }
+interface Source extends Omit<InsideLayer, 'nafFqdn'> {
+  /** Of the octets. */
+  readonly digest: string;
+  readonly nafFqdn?: Fqdn;
 }
 
 /** Runs tasks one after the other. Throws ERR_UPA_BUSY while `waiting` of them are in it. */
@@ -218,10 +161,6 @@ function boundedQueue(waiting: number): <T>(task: () => Promise<T>) => Promise<T
   };
 }
 
-function policyError(rule: string): GbaError {
-  return new GbaError('ERR_GPI_POLICY', rule);
-}
-
 function duplicate(): GbaError {
   return new GbaError('ERR_UPA_DUPLICATE', 'this very trigger came before');
 }
@@ -231,4 +170,9 @@ function busy(rule: string): GbaError {
 }
 
 const MAX_WAITING = 16;
+/** Accepted envelopes of which a copy is known again. */
+const MAX_ACCEPTED = 64;
+const DEFAULT_RATE: RateLimitOptions = { burst: 16, perSecond: 2, sources: 1_024 };
+/** Envelopes inside layers, per NAF. */
+const INSIDE_RATE: RateLimitOptions = { burst: 16, perSecond: 2, sources: 64 };
 const ignore = (): void => undefined;
