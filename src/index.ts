@@ -70,6 +70,7 @@ export type {
   SaRecord,
   SaStore,
   SaTerms,
+  SaWake,
 } from './sa/association.ts';
 export { openSaFile } from './store/sa-file.ts';
 export type { SaFileOptions } from './store/sa-file.ts';

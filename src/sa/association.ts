@@ -9,7 +9,7 @@ import {
   type PskIdentity,
   type PTid,
 } from '../ids.ts';
-import { requireOctets, wipe } from '../lib/bytes.ts';
+import { equalSecret, requireOctets, wipe } from '../lib/bytes.ts';
 import type { TlsBinding } from '../lib/suites.ts';
 
 /** What both ends agree on. One association has one NAF and one TLS binding (RFC 9257). */
@@ -31,6 +31,16 @@ export interface SaKeys {
   readonly key: Uint8Array;
   /** At the NAF in GBA_U: Ks_int_NAF, 32 octets, under an identity of its own. */
   readonly uiccKey?: Uint8Array;
+  /** By which the NAF calls the UE when no layer is open; absent until the UE has said that it takes pushes. */
+  readonly wake?: SaWake;
+}
+
+/** K_wake and how far it is used up (docs/wire.md). */
+export interface SaWake {
+  /** K_wake, 32 octets: of the layer that was registered last. */
+  readonly key: Uint8Array;
+  /** The last counter that the NAF used, or that the UE accepted; 0: none yet. */
+  readonly counter: number;
 }
 
 /** What outlives a process of an association: all but its layer. */
@@ -107,10 +117,35 @@ export function park(sa: LiveSa): Parked {
   return { ...sa, state: 'parked' };
 }
 
-/** Ends it and wipes its key. */
+/** Another K_wake, with no counter used, in place of the one before, which is wiped; the same one stays as it is. */
+export function rekeyWake<S extends LiveSa>(sa: S, key: Uint8Array): S {
+  requireOctets('K_wake', key, 32);
+  if (sa.wake !== undefined && equalSecret(sa.wake.key, key)) {
+    if (sa.wake.key !== key) wipe(key);
+    return sa;
+  }
+  if (sa.wake) wipe(sa.wake.key);
+  return { ...sa, wake: { key, counter: 0 } };
+}
+
+/**
+ * That counter and all before it are used up; at the UE the NAF may say where to dial from now on.
+ * @throws RangeError unless there is a K_wake and the counter is a later one.
+ */
+export function countWake<S extends LiveSa>(sa: S, counter: number, connect?: Endpoint): S {
+  const { wake, dial } = sa;
+  if (wake === undefined || counter <= wake.counter) {
+    throw new RangeError(`counter ${counter} is not after ${wake?.counter ?? 'any'}`);
+  }
+  const moved = connect && { identity: dial?.identity ?? pskIdentityOf(sa.bTid), connect };
+  return { ...sa, wake: { key: wake.key, counter }, ...(moved && { dial: moved }) };
+}
+
+/** Ends it and wipes its keys. */
 export function close(sa: LiveSa, reason: CloseReason): Closed {
   wipe(sa.key);
   if (sa.uiccKey) wipe(sa.uiccKey);
+  if (sa.wake) wipe(sa.wake.key);
   const { bTid, pTid, impi, nafFqdn, binding, expiresAt } = sa;
   return { bTid, pTid, impi, nafFqdn, binding, expiresAt, state: 'closed', reason };
 }

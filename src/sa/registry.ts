@@ -1,14 +1,18 @@
 /** All associations of one end: found by PSK identity, ended on time, each state change told. */
 import { SaError, StoreError } from '../errors.ts';
+import type { Endpoint } from '../codec/address.ts';
 import type { BTid, Impi } from '../ids.ts';
+import { wipe } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import {
   announce,
   close,
+  countWake,
   establish,
   park,
   pskIdentitiesOf,
+  rekeyWake,
   type Announced,
   type Closed,
   type CloseReason,
@@ -102,11 +106,14 @@ export class SaRegistry {
   }
 
   /** One whose time is over while nobody looked, or that another names already, is over now. */
-  #recover({ proved, lifetimeMs, key, uiccKey, ...terms }: SaRecord): void {
+  #recover({ proved, lifetimeMs, key, uiccKey, wake, ...terms }: SaRecord): void {
     // A clock that was set back meanwhile must not give a key more than its lifetime.
     const latest = this.#clock.now() + (lifetimeMs ?? Infinity);
     const expiresAt = Math.min(terms.expiresAt, latest);
-    const announced = announce({ ...terms, expiresAt }, key, uiccKey);
+    const announced = {
+      ...announce({ ...terms, expiresAt }, key, uiccKey),
+      ...(wake && { wake }),
+    };
     const sa = proved ? park(announced) : announced;
     try {
       this.#check(sa);
@@ -152,6 +159,29 @@ export class SaRegistry {
     if (slot === undefined) return;
     slot.sa = park(slot.sa);
     publish('gba:sa:parked', { bTid, impi: slot.sa.impi, reason });
+  }
+
+  /** The UE has registered on a layer: K_wake of that one, owned from here on. Wiped when the association is over. */
+  rekeyWake(bTid: BTid, key: Uint8Array): void {
+    const slot = this.#slots.get(bTid);
+    if (slot === undefined) return wipe(key);
+    const { proved } = slot;
+    const sa = rekeyWake(slot.sa, key);
+    slot.sa = sa;
+    this.#try(() => this.#store?.put({ ...sa, proved }));
+  }
+
+  /**
+   * Uses up a counter of K_wake; `connect` is where the UE dials from now on. On disk when it returns;
+   * otherwise nothing has changed. @throws SaError ERR_SA_UNKNOWN, StoreError, RangeError for an earlier counter.
+   */
+  countWake(bTid: BTid, counter: number, connect?: Endpoint): void {
+    const slot = this.#slots.get(bTid);
+    if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
+    const { proved } = slot;
+    const sa = countWake(slot.sa, counter, connect);
+    this.#store?.put({ ...sa, proved });
+    slot.sa = sa;
   }
 
   /** Ends it and wipes its key; does nothing when it is over. */

@@ -68,10 +68,10 @@ export function openSaFile({ folder, storeKey }: SaFileOptions): SaStore {
   return {
     recovered,
     put(record) {
-      const value = encodeSa(record, storeKey);
+      const slot = slotOf(record, storeKey);
       const known = places.get(record.bTid);
       const place = known ?? free.at(-1) ?? end;
-      write(place, encodeRecord({ key: record.bTid, value }));
+      write(place, slot);
       if (place === end) end += 1;
       else if (known === undefined) free.pop();
       places.set(record.bTid, place);
@@ -89,6 +89,17 @@ export function openSaFile({ folder, storeKey }: SaFileOptions): SaStore {
       closeSync(descriptor);
     },
   };
+}
+
+/** @throws StoreError for names that do not fit, which takes quotation marks by the dozen: JSON doubles them. */
+function slotOf(record: SaRecord, storeKey: Uint8Array): Uint8Array {
+  try {
+    return encodeRecord({ key: record.bTid, value: encodeSa(record, storeKey) });
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const why = `the names of ${record.bTid} do not fit a slot: ${cause.message}`;
+    throw new StoreError('ERR_STORE_UNAVAILABLE', why, { cause });
+  }
 }
 
 /** Every slot with its place; of a last one that was never finished what there is. */

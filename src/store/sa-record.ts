@@ -2,19 +2,32 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { parseEndpoint } from '../codec/address.ts';
-import { parseBTid, parseFqdn, parseImpi, parsePskIdentity, parsePTid, type BTid } from '../ids.ts';
-import { concat, EMPTY, fromHex, toHex, utf8Bytes, utf8Text, wipe } from '../lib/bytes.ts';
+import {
+  parseBTid,
+  parseFqdn,
+  parseImpi,
+  parsePskIdentity,
+  parsePTid,
+  PSK_NAMESPACE_UICC,
+  pskIdentityOf,
+  type PskIdentity,
+} from '../ids.ts';
+import { concat, EMPTY, fromHex, utf8Bytes, utf8Text, view, wipe } from '../lib/bytes.ts';
 import { isTls12Suite, type TlsBinding } from '../lib/suites.ts';
 import { formatEndpoint } from '../codec/address.ts';
 import type { SaRecord } from '../sa/association.ts';
 
-/** `storeKey` is 32 octets. The nonce is random, and a key is wrapped a few times at most. */
+/**
+ * `storeKey` is 32 octets. The nonce is random: 96 bits, and a key is wrapped once for each handshake or
+ * wake at most. A record of the longest names fits one slot (store/slots.ts).
+ */
 export function encodeSa(record: SaRecord, storeKey: Uint8Array): Uint8Array {
   const { bTid, pTid, impi, nafFqdn, binding, expiresAt, lifetimeMs, proved } = record;
-  const { dial, key, uiccKey } = record;
+  const { dial, key, uiccKey, wake } = record;
   const nonce = randomBytes(NONCE_OCTETS);
-  const cipher = createCipheriv('aes-256-gcm', storeKey, nonce).setAAD(utf8Bytes(bTid));
-  const keys = concat(key, uiccKey ?? EMPTY);
+  const bound = boundTo(bTid, wake?.counter);
+  const cipher = createCipheriv('aes-256-gcm', storeKey, nonce).setAAD(bound);
+  const keys = concat(key, uiccKey ?? EMPTY, wake?.key ?? EMPTY);
   const wrapped = concat(nonce, cipher.update(keys), cipher.final(), cipher.getAuthTag());
   wipe(keys);
   const stored: Stored = {
@@ -25,9 +38,10 @@ export function encodeSa(record: SaRecord, storeKey: Uint8Array): Uint8Array {
     expiresAt,
     lifetimeMs,
     proved,
-    keys: toHex(wrapped),
+    wrapped: view(wrapped).toString('base64'),
+    ...(wake && { wake: wake.counter }),
     ...(dial && {
-      identity: dial.identity,
+      identity: shortIdentity(dial.identity, record),
       ...(dial.connect && { connect: formatEndpoint(dial.connect) }),
     }),
   };
@@ -42,21 +56,27 @@ export function decodeSa(
 ): SaRecord | undefined {
   try {
     const stored = schema.parse(JSON.parse(utf8Text(octets) ?? ''));
-    const keys = unwrap(fromHex(stored.keys), bTid, storeKey);
+    const { wake: counter, keys: hex = '' } = stored;
+    const wrapped = stored.wrapped === undefined ? fromHex(hex) : base64(stored.wrapped);
+    const [key, ...more] = unwrap(wrapped, boundTo(bTid, counter), storeKey);
+    const wakeKey = counter === undefined ? undefined : more.pop();
+    const [uiccKey, surplus] = more;
+    if (!key || surplus || (counter === undefined) !== (wakeKey === undefined)) return undefined;
+    const names = { bTid: parseBTid(bTid).bTid, pTid: parsePTid(stored.pTid).pTid };
     return {
-      bTid: parseBTid(bTid).bTid,
-      pTid: parsePTid(stored.pTid).pTid,
+      ...names,
       impi: parseImpi(stored.impi),
       nafFqdn: parseFqdn(stored.naf),
       binding: bindingOf(stored.tls),
       expiresAt: stored.expiresAt,
       proved: stored.proved,
-      key: keys.slice(0, KEY_OCTETS),
+      key,
       ...(stored.lifetimeMs !== undefined && { lifetimeMs: stored.lifetimeMs }),
-      ...(keys.length > KEY_OCTETS && { uiccKey: keys.slice(KEY_OCTETS) }),
+      ...(uiccKey && { uiccKey }),
+      ...(wakeKey && { wake: { key: wakeKey, counter: counter ?? 0 } }),
       ...(stored.identity !== undefined && {
         dial: {
-          identity: parsePskIdentity(stored.identity),
+          identity: longIdentity(stored.identity, names),
           ...(stored.connect !== undefined && { connect: parseEndpoint(stored.connect) }),
         },
       }),
@@ -66,18 +86,53 @@ export function decodeSa(
   }
 }
 
-function unwrap(wrapped: Uint8Array, bTid: BTid | string, storeKey: Uint8Array): Uint8Array {
+/** The keys, 32 octets each. @throws Error when this store key did not wrap them. */
+function unwrap(wrapped: Uint8Array, bound: Uint8Array, storeKey: Uint8Array): Uint8Array[] {
   const nonce = wrapped.subarray(0, NONCE_OCTETS);
   const tag = wrapped.subarray(-TAG_OCTETS);
   const decipher = createDecipheriv('aes-256-gcm', storeKey, nonce, { authTagLength: TAG_OCTETS })
-    .setAAD(utf8Bytes(bTid))
+    .setAAD(bound)
     .setAuthTag(tag);
   const keys = concat(
     decipher.update(wrapped.subarray(NONCE_OCTETS, -TAG_OCTETS)),
     decipher.final(),
   );
-  if (keys.length !== KEY_OCTETS && keys.length !== 2 * KEY_OCTETS) throw new RangeError('keys');
-  return keys;
+  if (keys.length % KEY_OCTETS !== 0) throw new RangeError('keys');
+  const each = Array.from({ length: keys.length / KEY_OCTETS }, (_, i) =>
+    keys.slice(i * KEY_OCTETS, (i + 1) * KEY_OCTETS),
+  );
+  wipe(keys);
+  return each;
+}
+
+/** What the wrapped keys belong to; with a counter the last of them is K_wake. */
+function boundTo(bTid: string, counter: number | undefined): Uint8Array {
+  return utf8Bytes(counter === undefined ? bTid : `${bTid} wake ${counter}`);
+}
+
+/** The name in it, which the record has anyway, by a letter: a whole one would not leave room for K_wake. */
+function shortIdentity(identity: PskIdentity, names: Names): string {
+  return LETTERS.find((letter) => longIdentity(letter, names) === identity) ?? identity;
+}
+
+/** The reverse; older records have it whole. */
+function longIdentity(stored: string, { bTid, pTid }: Names): PskIdentity {
+  switch (stored) {
+    case 'b':
+      return pskIdentityOf(bTid);
+    case 'p':
+      return pskIdentityOf(pTid);
+    case 'B':
+      return pskIdentityOf(bTid, PSK_NAMESPACE_UICC);
+    case 'P':
+      return pskIdentityOf(pTid, PSK_NAMESPACE_UICC);
+    default:
+      return parsePskIdentity(stored);
+  }
+}
+
+function base64(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, 'base64'));
 }
 
 function bindingOf(tls: string): TlsBinding {
@@ -94,12 +149,17 @@ const schema = z.object({
   expiresAt: z.number(),
   lifetimeMs: z.number().positive().optional(),
   proved: z.boolean(),
-  keys: z.string(),
+  wrapped: z.string().optional(),
+  /** Of older records, in hex. */
+  keys: z.string().optional(),
+  wake: z.int().min(0).max(0xffff_ffff).optional(),
   identity: z.string().optional(),
   connect: z.string().optional(),
 });
 type Stored = z.output<typeof schema>;
+type Names = Pick<SaRecord, 'bTid' | 'pTid'>;
 
+const LETTERS = ['b', 'p', 'B', 'P'];
 const KEY_OCTETS = 32;
 const NONCE_OCTETS = 12;
 const TAG_OCTETS = 16;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { SaError } from '../../src/errors.ts';
+import { SaError, StoreError } from '../../src/errors.ts';
 import { bTidOf, parseFqdn, parseImpi, pskIdentityOf, pTidOf } from '../../src/ids.ts';
 import {
   announce,
@@ -54,14 +54,19 @@ test('an association ends by itself when its time is over, and its key is wiped'
 });
 
 /** A store in memory; `records` is what a next life would find. */
+/** A store in memory that can be made to fail. */
 function makeStore(records = new Map<string, SaRecord>()) {
+  const state = { broken: false };
   const store: SaStore = {
-    recovered: [...records.values()].map((record) => ({ ...record, key: record.key.slice() })),
-    put: (record) => void records.set(record.bTid, { ...record, key: record.key.slice() }),
+    recovered: [...records.values()].map((record) => structuredClone(record)),
+    put(record) {
+      if (state.broken) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is full');
+      records.set(record.bTid, structuredClone(record));
+    },
     delete: (bTid) => void records.delete(bTid),
     close: () => undefined,
   };
-  return { store, records };
+  return { records, state, store };
 }
 
 test('a clock that was set while it ran is made up for in the store', (t) => {
@@ -193,6 +198,71 @@ test('closeAll wipes every key, tells each once and leaves no timer', (t) => {
   );
   t.true(sas.every(({ key }) => key.every((octet) => octet === 0)));
   t.is(clock.pending, 0);
+});
+
+test('a new K_wake takes the place of the one before, which is wiped, and counts from the beginning', (t) => {
+  const { records, store } = makeStore();
+  const clock = manualClock();
+  const registry = new SaRegistry({ clock, store });
+  const { bTid } = registry.add(makeSa(clock, 1));
+  const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  registry.rekeyWake(bTid, first);
+  registry.countWake(bTid, 3);
+  t.like(registry.current(bTid)?.wake, { key: first, counter: 3 });
+  registry.rekeyWake(bTid, Buffer.from(first));
+  t.is(registry.current(bTid)?.wake?.counter, 3, 'no counter of one key is used twice');
+  registry.rekeyWake(bTid, second);
+  t.deepEqual(first, Buffer.alloc(32));
+  t.like(records.get(bTid)?.wake, { counter: 0 });
+  registry.establish(bTid);
+  t.is(records.get(bTid)?.proved, true);
+  registry.countWake(bTid, 1, { host: '192.0.2.1', port: 1 });
+  t.like(records.get(bTid), {
+    proved: true,
+    wake: { counter: 1 },
+    dial: { identity: pskIdentityOf(bTid), connect: { host: '192.0.2.1', port: 1 } },
+  });
+  registry.close(bTid, 'revoked');
+  t.deepEqual(second, Buffer.alloc(32), 'wiped with the association');
+  t.is(records.size, 0);
+  const late = Buffer.alloc(32, 3);
+  registry.rekeyWake(bTid, late);
+  t.deepEqual(late, Buffer.alloc(32), 'nothing of an association that is over is kept');
+  t.throws(() => registry.countWake(bTid, 2), { instanceOf: SaError, code: 'ERR_SA_UNKNOWN' });
+});
+
+test('a counter is on disk before it is used, never used twice, and never without a key', (t) => {
+  const { records, state, store } = makeStore();
+  const clock = manualClock();
+  const registry = new SaRegistry({ clock, store });
+  const { bTid } = registry.add(makeSa(clock, 1));
+  t.throws(() => registry.countWake(bTid, 1), { instanceOf: RangeError });
+  registry.rekeyWake(bTid, Buffer.alloc(32, 1));
+  registry.countWake(bTid, 5);
+  t.is(records.get(bTid)?.wake?.counter, 5);
+  for (const counter of [0, 4, 5]) {
+    t.throws(() => registry.countWake(bTid, counter), { instanceOf: RangeError });
+  }
+  state.broken = true;
+  t.throws(() => registry.countWake(bTid, 6), { instanceOf: StoreError });
+  t.is(registry.current(bTid)?.wake?.counter, 5, 'what is not on disk has not happened');
+  t.notThrows(() => {
+    registry.rekeyWake(bTid, Buffer.alloc(32, 2));
+  });
+  t.is(registry.current(bTid)?.wake?.counter, 0);
+});
+
+test('suspended, an association forgets K_wake too, and has it again in its next life', (t) => {
+  const clock = manualClock();
+  const { records, store } = makeStore();
+  const registry = new SaRegistry({ clock, store });
+  const { bTid } = registry.add(makeSa(clock, 1));
+  const key = Buffer.alloc(32, 7);
+  registry.rekeyWake(bTid, key);
+  registry.suspendAll();
+  t.deepEqual(key, Buffer.alloc(32));
+  const again = new SaRegistry({ clock, store: { ...store, recovered: [...records.values()] } });
+  t.is(again.current(bTid)?.wake?.key[0], 7);
 });
 
 const steps = fc.array(

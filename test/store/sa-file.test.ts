@@ -1,8 +1,16 @@
+import { createCipheriv } from 'node:crypto';
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { bTidOf, parseFqdn, parseImpi, pskIdentityOf, pTidOf } from '../../src/ids.ts';
+import {
+  bTidOf,
+  parseFqdn,
+  parseImpi,
+  PSK_NAMESPACE_UICC,
+  pskIdentityOf,
+  pTidOf,
+} from '../../src/ids.ts';
 import { toHex } from '../../src/lib/bytes.ts';
 import type { SaRecord } from '../../src/sa/association.ts';
 import { openSaFile } from '../../src/store/sa-file.ts';
@@ -73,13 +81,23 @@ test('every kind of association comes back as it was', (t) => {
       ),
       fc.boolean(),
       fc.option(fc.integer({ min: 1, max: 8.64e9 }), { nil: undefined }),
-      (n, gbaU, legacy, connect, ue, lifetimeMs) => {
+      fc.option(fc.integer({ min: 0, max: 0xffff_ffff }), { nil: undefined }),
+      fc.constantFrom(undefined, PSK_NAMESPACE_UICC),
+      (n, gbaU, legacy, connect, ue, lifetimeMs, counter, namespace) => {
         const base = makeRecord(n);
         const record = makeRecord(n, {
           ...(gbaU && { uiccKey: base.key.map((octet) => octet ^ 0xff) }),
           ...(legacy && { binding: { version: '1.2', suite: 'ECDHE-PSK-CHACHA20-POLY1305' } }),
           ...(lifetimeMs !== undefined && { lifetimeMs }),
-          ...(ue && { dial: { identity: pskIdentityOf(base.pTid), ...(connect && { connect }) } }),
+          ...(ue && {
+            dial: {
+              identity: pskIdentityOf(n % 2 ? base.pTid : base.bTid, namespace),
+              ...(connect && { connect }),
+            },
+          }),
+          ...(counter !== undefined && {
+            wake: { key: base.key.map((octet) => octet ^ 0x0f), counter },
+          }),
         });
         t.deepEqual(decodeSa(record.bTid, encodeSa(record, storeKey), storeKey), record);
       },
@@ -89,19 +107,78 @@ test('every kind of association comes back as it was', (t) => {
 
 test('no key is in the file, and of an association that ended not even a wrapped one', (t) => {
   const { file, store } = open(t);
-  const record = makeRecord(5, { uiccKey: new Uint8Array(32).fill(0x77) });
+  const [uiccKey, wakeKey] = [0x77, 0x99].map((octet) => new Uint8Array(32).fill(octet));
+  if (!uiccKey || !wakeKey) return t.fail();
+  const record = makeRecord(5, { uiccKey, wake: { key: wakeKey, counter: 0 } });
   store.put(record);
+  store.put({ ...record, wake: { key: wakeKey, counter: 7 } });
   const before = readFileSync(file);
-  t.false(before.includes(Buffer.from(record.key)));
-  t.false(before.includes(Buffer.from(toHex(record.key))));
-  t.false(before.includes(Buffer.alloc(32, 0x77)));
-  const wrapped = /"keys":"([0-9a-f]+)"/.exec(before.toString('latin1'))?.[1] ?? '';
-  t.is(wrapped.length, 2 * (12 + 64 + 16));
+  for (const key of [record.key, uiccKey, wakeKey]) {
+    t.false(before.includes(Buffer.from(key)));
+    t.false(before.includes(Buffer.from(toHex(key))));
+    t.false(before.includes(Buffer.from(key).toString('base64').slice(0, -2)));
+  }
+  const wrapped = /"wrapped":"([\w+/=]+)"/.exec(before.toString('latin1'))?.[1] ?? '';
+  t.is(Buffer.from(wrapped, 'base64').length, 12 + 96 + 16);
   store.delete(record.bTid);
   const after = readFileSync(file).toString('latin1');
   t.false(after.includes(wrapped.slice(0, 16)));
   t.false(after.includes(record.bTid));
   store.close();
+});
+
+test('an association that was written before there were wakes comes back without one', (t) => {
+  const { wake, ...old } = makeRecord(4, { uiccKey: new Uint8Array(32).fill(0x77) });
+  t.is(wake, undefined);
+  const nonce = new Uint8Array(12).fill(9);
+  const cipher = createCipheriv('aes-256-gcm', storeKey, nonce).setAAD(Buffer.from(old.bTid));
+  const keys = [old.key, old.uiccKey ?? new Uint8Array(0)].map((key) => cipher.update(key));
+  const wrapped = Buffer.concat([nonce, ...keys, cipher.final(), cipher.getAuthTag()]);
+  const { pTid, impi, nafFqdn, expiresAt, proved } = old;
+  const identity = pskIdentityOf(pTid);
+  const stored = { pTid, impi, naf: nafFqdn, tls: '1.3', expiresAt, proved, identity };
+  const octets = Buffer.from(JSON.stringify({ ...stored, keys: wrapped.toString('hex') }));
+  t.deepEqual(decodeSa(old.bTid, octets, storeKey), { ...old, dial: { identity } });
+});
+
+test('the counter and the kind of the wrapped keys cannot be rewritten', (t) => {
+  const wake = { key: new Uint8Array(32).fill(0x99), counter: 41 };
+  const record = makeRecord(4, { wake });
+  const text = Buffer.from(encodeSa(record, storeKey)).toString();
+  t.true(text.includes('"wake":41'));
+  for (const changed of [text.replace('"wake":41', '"wake":40'), text.replace(',"wake":41', '')]) {
+    t.not(changed, text);
+    t.is(decodeSa(record.bTid, Buffer.from(changed), storeKey), undefined);
+  }
+});
+
+test('the longest names there are fit a slot, at either end; what cannot is an error with a sentence', (t) => {
+  const { store, folder } = open(t);
+  const longest = parseFqdn(`${'a'.repeat(63)}.${'b'.repeat(63)}`);
+  const key = new Uint8Array(32).fill(1);
+  const names: SaRecord = {
+    ...makeRecord(1),
+    bTid: bTidOf(new Uint8Array(16).fill(0xfb), longest),
+    impi: parseImpi(`${'u'.repeat(255 - 128)}@${longest}`),
+    nafFqdn: longest,
+    binding: { version: '1.2', suite: 'ECDHE-PSK-CHACHA20-POLY1305' },
+    expiresAt: 9_999_999_999_999,
+    proved: false,
+    wake: { key, counter: 0xffff_ffff },
+  };
+  const naf = { ...names, uiccKey: key };
+  const identity = pskIdentityOf(names.bTid, PSK_NAMESPACE_UICC);
+  const ue = { ...names, dial: { identity, connect: { host: longest, port: 65_535 } } };
+  for (const record of [naf, ue]) {
+    store.put(record);
+    t.deepEqual(open(t, folder).store.recovered, [record]);
+  }
+  const escaped = { ...ue, impi: parseImpi(`${'"'.repeat(255 - 128)}@${longest}`) };
+  t.throws(() => store.put(escaped), {
+    code: 'ERR_STORE_UNAVAILABLE',
+    message: /do not fit a slot/,
+  });
+  t.deepEqual(open(t, folder).store.recovered, [ue]);
 });
 
 test('another store key, a flipped bit or a cut file costs that association and no other', (t) => {
