@@ -14,7 +14,8 @@ import { impiOf, parseUe, stateFolder } from './options.ts';
 /** What is told of an association: nothing of its keys. */
 export interface SaView {
   readonly btid: string;
-  readonly ptid: string;
+  /** Absent in one that the UE began. */
+  readonly ptid?: string | undefined;
   readonly ue: string;
   readonly nafFqdn: string;
   readonly tls: string;
@@ -30,7 +31,7 @@ const answer = z.union([
     associations: z.array(
       z.object({
         btid: z.string(),
-        ptid: z.string(),
+        ptid: z.string().optional(),
         ue: z.string(),
         nafFqdn: z.string(),
         tls: z.string(),
@@ -129,7 +130,7 @@ function matching(naf: PushServer, which: string | undefined): readonly LiveSa[]
 
 function viewOf({ bTid, pTid, impi, nafFqdn, binding, state, expiresAt }: LiveSa): SaView {
   const tls = binding.version === '1.2' ? `1.2 ${binding.suite}` : '1.3';
-  return { btid: bTid, ptid: pTid, ue: impi, nafFqdn, tls, state, expiresAt };
+  return { btid: bTid, ...(pTid && { ptid: pTid }), ue: impi, nafFqdn, tls, state, expiresAt };
 }
 
 /** What comes before the first newline or the end; a longer line than any of ours is cut. */

@@ -15,7 +15,8 @@ import type { TlsBinding } from '../lib/suites.ts';
 /** What both ends agree on. One association has one NAF and one TLS binding (RFC 9257). */
 export interface SaTerms {
   readonly bTid: BTid;
-  readonly pTid: PTid;
+  /** The NAF's own name for it, in push; after normal GBA, which the UE begins, there is none. */
+  readonly pTid?: PTid | undefined;
   readonly impi: Impi;
   readonly nafFqdn: Fqdn;
   readonly binding: TlsBinding;
@@ -101,7 +102,8 @@ type PskName = readonly [identity: PskIdentity, key: Uint8Array];
 
 /** All PSK identities that name it, each with its own key (TS 24.109 5.3.3, TS 33.220 clause 5). */
 export function pskIdentitiesOf({ bTid, pTid, key, uiccKey }: LiveSa): PskName[] {
-  return [bTid, pTid].flatMap((id): PskName[] => [
+  const ids = pTid === undefined ? [bTid] : [bTid, pTid];
+  return ids.flatMap((id): PskName[] => [
     [pskIdentityOf(id), key],
     ...(uiccKey ? [[pskIdentityOf(id, PSK_NAMESPACE_UICC), uiccKey] satisfies PskName] : []),
   ]);

@@ -6,13 +6,12 @@ import {
   parseBTid,
   parseFqdn,
   parseImpi,
-  parsePskIdentity,
   parsePTid,
   PSK_NAMESPACE_UICC,
   pskIdentityOf,
   type PskIdentity,
 } from '../ids.ts';
-import { concat, EMPTY, fromHex, utf8Bytes, utf8Text, view, wipe } from '../lib/bytes.ts';
+import { concat, EMPTY, utf8Bytes, utf8Text, view, wipe } from '../lib/bytes.ts';
 import { isTls12Suite, type TlsBinding } from '../lib/suites.ts';
 import { formatEndpoint } from '../codec/address.ts';
 import type { SaRecord } from '../sa/association.ts';
@@ -38,7 +37,7 @@ export function encodeSa(record: SaRecord, storeKey: Uint8Array): Uint8Array {
     expiresAt,
     lifetimeMs,
     proved,
-    wrapped: view(wrapped).toString('base64'),
+    keys: view(wrapped).toString('base64'),
     ...(wake && { wake: wake.counter }),
     ...(dial && {
       identity: shortIdentity(dial.identity, record),
@@ -56,13 +55,16 @@ export function decodeSa(
 ): SaRecord | undefined {
   try {
     const stored = schema.parse(JSON.parse(utf8Text(octets) ?? ''));
-    const { wake: counter, keys: hex = '' } = stored;
-    const wrapped = stored.wrapped === undefined ? fromHex(hex) : base64(stored.wrapped);
+    const { wake: counter } = stored;
+    const wrapped = Uint8Array.from(Buffer.from(stored.keys, 'base64'));
     const [key, ...more] = unwrap(wrapped, boundTo(bTid, counter), storeKey);
     const wakeKey = counter === undefined ? undefined : more.pop();
     const [uiccKey, surplus] = more;
     if (!key || surplus || (counter === undefined) !== (wakeKey === undefined)) return undefined;
-    const names = { bTid: parseBTid(bTid).bTid, pTid: parsePTid(stored.pTid).pTid };
+    const names = {
+      bTid: parseBTid(bTid).bTid,
+      ...(stored.pTid !== undefined && { pTid: parsePTid(stored.pTid).pTid }),
+    };
     return {
       ...names,
       impi: parseImpi(stored.impi),
@@ -112,27 +114,24 @@ function boundTo(bTid: string, counter: number | undefined): Uint8Array {
 
 /** The name in it, which the record has anyway, by a letter: a whole one would not leave room for K_wake. */
 function shortIdentity(identity: PskIdentity, names: Names): string {
-  return LETTERS.find((letter) => longIdentity(letter, names) === identity) ?? identity;
+  const letter = Object.entries(identitiesOf(names)).find(([, whole]) => whole === identity)?.[0];
+  if (letter === undefined) throw new RangeError('the PSK identity is not of this association');
+  return letter;
 }
 
-/** The reverse; older records have it whole. */
-function longIdentity(stored: string, { bTid, pTid }: Names): PskIdentity {
-  switch (stored) {
-    case 'b':
-      return pskIdentityOf(bTid);
-    case 'p':
-      return pskIdentityOf(pTid);
-    case 'B':
-      return pskIdentityOf(bTid, PSK_NAMESPACE_UICC);
-    case 'P':
-      return pskIdentityOf(pTid, PSK_NAMESPACE_UICC);
-    default:
-      return parsePskIdentity(stored);
-  }
+/** The reverse. */
+function longIdentity(letter: string, names: Names): PskIdentity {
+  const identity = identitiesOf(names)[letter];
+  if (identity === undefined) throw new RangeError('no identity');
+  return identity;
 }
 
-function base64(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'base64'));
+function identitiesOf({ bTid, pTid }: Names): Readonly<Record<string, PskIdentity>> {
+  return {
+    b: pskIdentityOf(bTid),
+    B: pskIdentityOf(bTid, PSK_NAMESPACE_UICC),
+    ...(pTid && { p: pskIdentityOf(pTid), P: pskIdentityOf(pTid, PSK_NAMESPACE_UICC) }),
+  };
 }
 
 function bindingOf(tls: string): TlsBinding {
@@ -142,16 +141,14 @@ function bindingOf(tls: string): TlsBinding {
 }
 
 const schema = z.object({
-  pTid: z.string(),
+  pTid: z.string().optional(),
   impi: z.string(),
   naf: z.string(),
   tls: z.string(),
   expiresAt: z.number(),
   lifetimeMs: z.number().positive().optional(),
   proved: z.boolean(),
-  wrapped: z.string().optional(),
-  /** Of older records, in hex. */
-  keys: z.string().optional(),
+  keys: z.string(),
   wake: z.int().min(0).max(0xffff_ffff).optional(),
   identity: z.string().optional(),
   connect: z.string().optional(),
@@ -159,7 +156,6 @@ const schema = z.object({
 type Stored = z.output<typeof schema>;
 type Names = Pick<SaRecord, 'bTid' | 'pTid'>;
 
-const LETTERS = ['b', 'p', 'B', 'P'];
 const KEY_OCTETS = 32;
 const NONCE_OCTETS = 12;
 const TAG_OCTETS = 16;

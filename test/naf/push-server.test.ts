@@ -199,7 +199,7 @@ test('a proved association replaces the older ones and leaves the younger ones a
 test('a UE that follows TS 33.223 may name the P-TID', async (t) => {
   const naf = await openNaf(t, createSim(impi), { bootstrap: false });
   const { sa } = await naf.announce(impi);
-  const identity = pskIdentityOf(sa.pTid);
+  const identity = pskIdentityOf(sa.pTid ?? sa.bTid);
   const layer = await dialPsk({ ...naf.address, sa, identity, policy, clock: systemClock });
   const channel = channelOver(layer.socket);
   t.like(await naf.push(impi, Buffer.from('x')), { state: 'acked', via: 'bootstrap' });

@@ -125,10 +125,10 @@ test('it is found by B-TID and by P-TID, letter for letter, and by nothing else'
   const sa = registry.add(makeSa(clock, 1));
   const identity = pskIdentityOf(sa.bTid);
   t.is(registry.find(identity), sa);
-  t.is(registry.find(pskIdentityOf(sa.pTid)), sa);
+  t.is(registry.find(pskIdentityOf(sa.pTid ?? sa.bTid)), sa);
   for (const other of [
     sa.bTid,
-    sa.pTid,
+    sa.pTid ?? '',
     '',
     identity.toLowerCase(),
     identity.toUpperCase(),
@@ -144,6 +144,18 @@ test('it is found by B-TID and by P-TID, letter for letter, and by nothing else'
   }
 });
 
+test('one that the UE began has no P-TID, and its B-TID alone names it', (t) => {
+  const { clock, registry, closed } = makeRegistry();
+  const sa = registry.add({ ...makeSa(clock, 1), pTid: undefined });
+  const other = registry.add({ ...makeSa(clock, 2), pTid: undefined });
+  t.is(registry.find(pskIdentityOf(sa.bTid)), sa);
+  t.is(registry.find(pskIdentityOf(other.bTid)), other);
+  t.is(registry.find('3GPP-bootstrapping;undefined'), undefined);
+  registry.close(sa.bTid, 'revoked');
+  t.like(closed[0], { bTid: sa.bTid, pTid: undefined, state: 'closed' });
+  t.is(registry.find(pskIdentityOf(sa.bTid)), undefined);
+});
+
 test('neither a B-TID nor a P-TID is taken twice, and the first stays as it was', (t) => {
   const { clock, registry } = makeRegistry();
   const first = registry.add(makeSa(clock, 1));
@@ -152,7 +164,7 @@ test('neither a B-TID nor a P-TID is taken twice, and the first stays as it was'
     t.throws(() => registry.add(twin), { instanceOf: SaError, code: 'ERR_SA_CONFLICT' });
   }
   t.is(registry.size, 1);
-  t.is(registry.find(pskIdentityOf(first.pTid)), first);
+  t.is(registry.find(pskIdentityOf(first.pTid ?? first.bTid)), first);
   t.is(registry.current(makeSa(clock, 2).bTid), undefined);
 });
 
@@ -288,7 +300,7 @@ test('whatever happens, what is closed is never found again and what is live alw
         else if (step.do === 'advance') clock.advance(step.number);
         for (const { bTid, pTid } of closed.splice(0)) {
           live.delete(bTid);
-          t.is(registry.find(pskIdentityOf(pTid)), undefined);
+          t.is(registry.find(pskIdentityOf(pTid ?? bTid)), undefined);
         }
         t.deepEqual(
           registry.of(impi).map(({ bTid }) => bTid),
@@ -296,7 +308,7 @@ test('whatever happens, what is closed is never found again and what is live alw
         );
         for (const { bTid, pTid, expiresAt } of live.values()) {
           t.true(expiresAt > clock.now());
-          t.is(registry.find(pskIdentityOf(bTid)), registry.find(pskIdentityOf(pTid)));
+          t.is(registry.find(pskIdentityOf(bTid)), registry.find(pskIdentityOf(pTid ?? bTid)));
           t.is(registry.find(pskIdentityOf(bTid))?.bTid, bTid);
         }
         t.is(clock.pending, live.size);
