@@ -40,6 +40,11 @@ export interface RefusedTrigger {
 }
 
 export interface AutsAnswers {
+  /**
+   * The AUTS that this RAND got first, which may be `auts`, for a BSF that this UE asked itself.
+   * @throws GbaError ERR_UPA_BUSY when this UE has given enough of them, StoreError.
+   */
+  first(rand: Uint8Array, auts: Uint8Array): Promise<Uint8Array>;
   /** Gives the AUTS that this RAND got first, which may be `auts`; a refusal is the event `gba:auts:refused`. */
   give(auts: Uint8Array, trigger: RefusedTrigger): Promise<void>;
   /** True when a trigger with that digest got an AUTS lately. */
@@ -71,16 +76,8 @@ export function createAutsAnswers({
       return { value: concat(...[...times, now].map((at) => uintBytes(at, 4))), result: undefined };
     });
 
-  /** The first AUTS that this RAND ever got. @throws GbaError ERR_UPA_BUSY, ERR_GPI_POLICY, StoreError. */
-  const firstOf = async (auts: Uint8Array, trigger: RefusedTrigger): Promise<Uint8Array> => {
-    const { rand, proved, from } = trigger;
-    const { host } = from;
-    if (proved !== true && !(await isNafHost(policy, host, lookup))) {
-      throw new GbaError(
-        'ERR_GPI_POLICY',
-        `no NAF of this UE may be at ${host}, so no AUTS goes there`,
-      );
-    }
+  /** Of one RAND there is one, ever. */
+  const first: AutsAnswers['first'] = async (rand, auts) => {
     const key = `usim/auts/${impi}/${toHex(rand.subarray(0, 1))}`;
     const before = await store.update(key, (stored) => ({
       value: undefined,
@@ -104,12 +101,19 @@ export function createAutsAnswers({
     publish('gba:auts:sent', { to: formatEndpoint(from) });
   };
 
+  const requireNafHost = async (host: string): Promise<void> => {
+    if (await isNafHost(policy, host, lookup)) return;
+    const rule = `no NAF of this UE may be at ${host}, so no AUTS goes there`;
+    throw new GbaError('ERR_GPI_POLICY', rule);
+  };
+
   return {
+    first,
     async give(auts, trigger) {
-      const { digest, sessionId, rand } = trigger;
+      const { digest, sessionId, rand, proved, from } = trigger;
       try {
-        const first = await firstOf(auts, trigger);
-        const message = encodeAuts({ sessionId, rand, auts: first });
+        if (proved !== true) await requireNafHost(from.host);
+        const message = encodeAuts({ sessionId, rand, auts: await first(rand, auts) });
         given.delete(digest);
         given.set(digest, message);
         const [oldest] = given.keys();

@@ -1,10 +1,9 @@
 /** Normal GBA from the UE: one run of Ub gives B-TID and Ks (TS 24.109 clause 4, TS 33.220 4.5.2). */
 import { randomBytes } from 'node:crypto';
-import { Agent, request as sendRequest, type IncomingMessage } from 'node:http';
+import { Agent } from 'node:http';
 import { decodeBootstrappingInfo } from '../codec/bootstrapping-info.ts';
 import {
   digestOf,
-  formatAuthorization,
   parseAuthenticationInfo,
   parseChallenge,
   parseNonce,
@@ -12,19 +11,27 @@ import {
   type DigestCredentials,
   type DigestProof,
 } from '../codec/digest-aka.ts';
-import { BsfError, CodecError, SyncFailure, reasonOf } from '../errors.ts';
+import { BsfError, CodecError, ConfigError, ExecError, SyncFailure } from '../errors.ts';
 import { bsfFqdnFromImpi, bTidOf, type BTid, type Fqdn } from '../ids.ts';
 import { EMPTY, equalSecret, toHex, utf8Bytes } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { NafKeySource, Usim } from '../ports.ts';
+import { exchange, headerIn, METHOD, unreachable, URI, type Answer } from './ub-http.ts';
 
 export interface BootstrapOptions {
-  /** Where the BSF answers, `http://host:port`. */
+  /** Where the BSF answers: see `parseBsfUrl`. */
   readonly bsf: URL;
   /** Its name when it is not the one that TS 23.003 16.2 gives for the IMPI. */
-  readonly fqdn?: Fqdn;
+  readonly fqdn?: Fqdn | undefined;
   readonly usim: Usim;
+  /**
+   * The AUTS that this RAND got first, which may be the one that is given; it rejects when none may leave.
+   * Absent: none ever does.
+   */
+  readonly firstAuts?: ((rand: Uint8Array, auts: Uint8Array) => Promise<Uint8Array>) | undefined;
   readonly clock: Clock;
+  /** How long a key counts at most, s, whatever the BSF says. Default 604,800. */
+  readonly maxLifetimeSeconds?: number;
   /** How long the run may take, ms. Default 10,000. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -39,11 +46,22 @@ export interface Bootstrapped {
   readonly keys: NafKeySource;
 }
 
+/** `http://host` or `http://host:port`: Ub is HTTP in clear text. @throws ConfigError ERR_CONFIG_ADDRESS. */
+export function parseBsfUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' && url.href === `http://${url.host}/` && url.port !== '0') {
+    return url;
+  }
+  const rule = `expected http://host:port of a BSF, not ${JSON.stringify(text)}`;
+  throw new ConfigError('ERR_CONFIG_ADDRESS', rule);
+}
+
 /**
  * @throws AkaError ERR_AKA_MAC_FAILURE when the challenge is not of the SIM's network, SyncFailure when a
- * resynchronisation did not help; BsfError ERR_BSF_DENIED, ERR_BSF_BUSY, ERR_BSF_UNREACHABLE, and
- * ERR_BSF_UNPROVEN when the BSF did not prove that it knows RES; CodecError ERR_UB_MALFORMED; TypeError
- * when the SIM gives no RES; the signal's reason.
+ * resynchronisation did not help or may not be; BsfError ERR_BSF_DENIED, ERR_BSF_BUSY,
+ * ERR_BSF_UNREACHABLE, and ERR_BSF_UNPROVEN when the BSF did not prove that it knows RES; CodecError
+ * ERR_UB_MALFORMED; ExecError when the SIM gives no RES; what SIM and `firstAuts` throw; the signal's
+ * reason.
  */
 export async function bootstrapOverUb(options: BootstrapOptions): Promise<Bootstrapped> {
   const { bsf, usim, clock, timeoutMs = 10_000, signal } = options;
@@ -58,7 +76,7 @@ export async function bootstrapOverUb(options: BootstrapOptions): Promise<Bootst
   const ask = (credentials: Partial<DigestCredentials>): Promise<Answer> =>
     exchange({ bsf, realm, agent, usim, signal: ends }, credentials);
   try {
-    return await run(ask, { realm, usim, clock });
+    return await run(ask, { ...options, realm });
   } catch (error) {
     signal?.throwIfAborted();
     if (late.signal.aborted) throw unreachable(`no answer within ${timeoutMs} ms`, error);
@@ -70,43 +88,61 @@ export async function bootstrapOverUb(options: BootstrapOptions): Promise<Bootst
 }
 
 type Ask = (credentials: Partial<DigestCredentials>) => Promise<Answer>;
-type Party = Pick<BootstrapOptions, 'usim' | 'clock'> & { readonly realm: Fqdn };
+type Party = BootstrapOptions & { readonly realm: Fqdn };
 
 async function run(ask: Ask, party: Party): Promise<Bootstrapped> {
-  let answer = await ask({});
+  let challenge = challengeIn(await ask({}), party);
   let resyncs = 1;
   for (let rounds = MAX_ROUNDS; rounds > 0; rounds -= 1) {
-    const { nonce, opaque } = challengeIn(answer, party.realm);
-    const { rand, autn } = parseNonce(nonce);
-    let keys: NafKeySource;
-    try {
-      keys = await party.usim.authenticate(rand, autn, party.usim.uiccType ?? 'GBA_ME');
-    } catch (error) {
-      if (!(error instanceof SyncFailure) || resyncs === 0) throw error;
+    const { rand, autn } = parseNonce(challenge.nonce);
+    const outcome = await runSim(party, rand, autn);
+    if (outcome instanceof SyncFailure) {
+      if (resyncs === 0 || party.firstAuts === undefined) throw outcome;
       resyncs -= 1;
-      const { auts } = error;
-      answer = await ask({ ...prove(party, { nonce, opaque }, EMPTY), auts });
+      const auts = await party.firstAuts(rand, outcome.auts);
+      challenge = challengeIn(await ask({ ...prove(party, challenge, EMPTY), auts }), party);
       continue;
     }
+    const { keys, res } = outcome;
     try {
-      if (keys.res === undefined) throw new TypeError('this SIM gives no RES, which Ub needs');
-      const credentials = prove(party, { nonce, opaque }, keys.res);
-      answer = await ask(credentials);
-      if (answer.status === 200)
-        return { ...conclude(answer, credentials, rand, keys.res, party), keys };
+      const credentials = prove(party, challenge, res);
+      const askedAt = party.clock.now();
+      const answer = await ask(credentials);
+      if (answer.status === 200) {
+        return { ...conclude(answer, credentials, { rand, res, askedAt }, party), keys };
+      }
+      challenge = challengeIn(answer, party);
+      if (challenge.stale !== true) throw denied('does not take the RES of this SIM', answer);
     } catch (error) {
       keys.wipe();
       throw error;
     }
     keys.wipe();
   }
-  throw refused(answer);
+  throw unreachable('it forgets its challenges before they are answered', undefined);
+}
+
+async function runSim(
+  { usim }: Party,
+  rand: Uint8Array,
+  autn: Uint8Array,
+): Promise<{ readonly keys: NafKeySource; readonly res: Uint8Array } | SyncFailure> {
+  try {
+    const keys = await usim.authenticate(rand, autn, usim.uiccType ?? 'GBA_ME');
+    if (keys.res !== undefined) return { keys, res: keys.res };
+    keys.wipe();
+  } catch (error) {
+    if (error instanceof SyncFailure) return error;
+    throw error;
+  }
+  const rule = 'this SIM gives no RES, by which a UE proves itself to a BSF';
+  throw new ExecError('ERR_EXEC_FAILED', rule);
 }
 
 /** The digest of one request under `password`: RES, or nothing with AUTS (RFC 3310 3.4). */
 function prove(
   { usim, realm }: Party,
-  { nonce, opaque }: Pick<DigestChallenge, 'nonce' | 'opaque'>,
+  { nonce, opaque }: DigestChallenge,
   password: Uint8Array,
 ): DigestCredentials & { readonly proof: DigestProof } {
   const proof = { nc: '00000001', cnonce: toHex(randomBytes(16)) };
@@ -115,8 +151,19 @@ function prove(
   return { ...named, response, proof, opaque };
 }
 
-function challengeIn(answer: Answer, realm: Fqdn): DigestChallenge {
-  if (answer.status !== 401) throw refused(answer);
+/** What a 401 asks for; any other answer is none that a run goes on with. */
+function challengeIn(answer: Answer, { realm, bsf }: Party): DigestChallenge {
+  const { status } = answer;
+  if (status === 429) {
+    throw new BsfError('ERR_BSF_BUSY', 'the BSF says: not now', { retryable: true });
+  }
+  if (status >= 500) throw unreachable(`it answered ${status}`, undefined);
+  if (status === 403 || status === 404) {
+    throw denied('does not know this SIM, or refuses it', answer);
+  }
+  if (status !== 401) {
+    throw malformed(`no BSF answers ${status} here: is there one at ${bsf.host}?`);
+  }
   const challenge = parseChallenge(answer.message.headers['www-authenticate']);
   if (challenge.realm.toLowerCase() !== realm) {
     const rule = `the BSF calls itself ${JSON.stringify(challenge.realm)}, not ${realm}`;
@@ -125,96 +172,45 @@ function challengeIn(answer: Answer, realm: Fqdn): DigestChallenge {
   return challenge;
 }
 
-/** Nothing in the answer counts before rspauth holds: only who knows RES can make it. */
+/** What an answer is judged by. */
+interface Asked {
+  readonly rand: Uint8Array;
+  readonly res: Uint8Array;
+  /** Epoch ms by this clock: no later than the BSF's Date in the answer. */
+  readonly askedAt: number;
+}
+
+/** Nothing in the answer counts before rspauth holds: only who knows RES can make it. Date is not under it. */
 function conclude(
   { message, body }: Answer,
   credentials: DigestCredentials & { readonly proof: DigestProof },
-  rand: Uint8Array,
-  password: Uint8Array,
-  { realm, clock }: Party,
+  { rand, res: password, askedAt }: Asked,
+  { realm, clock, maxLifetimeSeconds = 604_800 }: Party,
 ): Pick<Bootstrapped, 'bTid' | 'expiresAt'> {
-  const { rspauth, ...proof } = parseAuthenticationInfo(single(message, 'authentication-info'));
+  const { rspauth, ...proof } = parseAuthenticationInfo(headerIn(message, 'authentication-info'));
   const expected = digestOf({ ...credentials, ...proof, password, method: '', body });
   const fresh = proof.nc === credentials.proof.nc && proof.cnonce === credentials.proof.cnonce;
   if (!fresh || !equalSecret(utf8Bytes(expected), utf8Bytes(rspauth))) {
     throw new BsfError('ERR_BSF_UNPROVEN', 'the BSF did not prove that it knows RES');
   }
   const { bTid, expiresAt } = decodeBootstrappingInfo(body);
-  if (bTid !== bTidOf(rand, realm)) {
-    throw new CodecError('ERR_UB_MALFORMED', 'the B-TID is not of this RAND and BSF');
-  }
+  if (bTid !== bTidOf(rand, realm)) throw malformed('the B-TID is not of this RAND and BSF');
   const bsfNow = Date.parse(message.headers.date ?? '');
-  const now = clock.now();
-  return { bTid, expiresAt: expiresAt - (Number.isNaN(bsfNow) ? 0 : bsfNow - now) };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly message: IncomingMessage;
-  readonly body: Uint8Array;
-}
-
-interface Peer {
-  readonly bsf: URL;
-  readonly realm: Fqdn;
-  readonly agent: Agent;
-  readonly usim: Usim;
-  readonly signal: AbortSignal;
-}
-
-async function exchange(
-  { bsf, realm, agent, usim, signal }: Peer,
-  credentials: Partial<DigestCredentials>,
-): Promise<Answer> {
-  const authorization = formatAuthorization({
-    ...{ username: usim.impi, realm, nonce: '', uri: URI, response: '' },
-    ...credentials,
-  });
-  const token = usim.uiccType === 'GBA_U' ? '3gpp-gba-uicc' : '3gpp-gba';
-  const headers = { Host: realm, Authorization: authorization, 'User-Agent': `gba-push ${token}` };
-  try {
-    const message = await new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = sendRequest(new URL(URI, bsf), { agent, headers, signal }, resolve);
-      sent.once('error', reject).end();
-    });
-    return { status: message.statusCode ?? 0, message, body: await bodyOf(message) };
-  } catch (cause) {
-    throw cause instanceof CodecError ? cause : unreachable(reasonOf(cause), cause);
+  const lifetimeMs = expiresAt - (Number.isNaN(bsfNow) ? askedAt : bsfNow);
+  if (lifetimeMs < 1_000) {
+    throw malformed('the key would end at once: its lifetime is over by the Date of the BSF');
   }
+  const latest = clock.now() + maxLifetimeSeconds * 1_000;
+  return { bTid, expiresAt: Math.min(askedAt + lifetimeMs, latest) };
 }
 
-async function bodyOf(message: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let octets = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    octets += chunk.length;
-    if (octets > MAX_BODY_OCTETS)
-      throw new CodecError('ERR_UB_MALFORMED', 'the answer is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+function denied(rule: string, { status }: Answer): BsfError {
+  return new BsfError('ERR_BSF_DENIED', `the BSF ${rule} (${status})`);
 }
 
-function single({ headers }: IncomingMessage, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
+function malformed(rule: string): CodecError {
+  return new CodecError('ERR_UB_MALFORMED', rule);
 }
 
-function refused({ status }: Answer): BsfError {
-  if (status === 429) {
-    return new BsfError('ERR_BSF_BUSY', 'the BSF says: not now', { retryable: true });
-  }
-  if (status >= 500) return unreachable(`it answered ${status}`, undefined);
-  return new BsfError('ERR_BSF_DENIED', `the BSF does not know or accept this SIM (${status})`);
-}
-
-function unreachable(reason: string, cause: unknown): BsfError {
-  const message = `no bootstrapping with the BSF: ${reason}`;
-  return new BsfError('ERR_BSF_UNREACHABLE', message, { retryable: true, cause });
-}
-
-const METHOD = 'GET';
-const URI = '/';
-/** A challenge may be out of date when its answer comes, or out of step; not for ever. */
+/** A challenge may be out of date when its answer comes, or SQN out of step; not for ever. */
 const MAX_ROUNDS = 3;
-const MAX_BODY_OCTETS = 16_384;

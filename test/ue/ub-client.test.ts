@@ -10,12 +10,21 @@ import {
   formatNonce,
   parseAuthorization,
 } from '../../src/codec/digest-aka.ts';
-import { AkaError, BsfError, SyncFailure } from '../../src/errors.ts';
+import {
+  AkaError,
+  BsfError,
+  ConfigError,
+  ExecError,
+  GbaError,
+  SyncFailure,
+} from '../../src/errors.ts';
 import { bTidOf, nafIdOf, parseFqdn, uaIdOf } from '../../src/ids.ts';
-import { EMPTY } from '../../src/lib/bytes.ts';
+import { EMPTY, toHex } from '../../src/lib/bytes.ts';
 import { systemClock as clock } from '../../src/lib/clock.ts';
 import type { AuthenticationVector, NafKeySource, Usim } from '../../src/ports.ts';
-import { bootstrapOverUb, type BootstrapOptions } from '../../src/ue/ub-client.ts';
+import { openMemoryStore } from '../../src/store/memory.ts';
+import { createAutsAnswers } from '../../src/ue/auts-answers.ts';
+import { bootstrapOverUb, parseBsfUrl, type BootstrapOptions } from '../../src/ue/ub-client.ts';
 import { gbaUCapable, keyLifetime, makeBsf, meOnly, serveUb, subscriber } from '../support/bsf.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
@@ -43,17 +52,44 @@ for (const record of [meOnly, gbaUCapable]) {
   });
 }
 
-test('a SIM ahead of the HSS says so by AUTS, once, and then bootstraps', async (t) => {
+/** As the UE does it: one AUTS for each RAND, three new ones an hour. */
+function firstAuts(store = openMemoryStore()) {
+  const answers = createAutsAnswers({ store, impi: meOnly.impi, clock, policy: new Map() });
+  return (rand: Uint8Array, auts: Uint8Array) => answers.first(rand, auts);
+}
+
+async function simAhead(t: ExecutionContext): Promise<Usim> {
   const ahead = makeBsf(t);
   const usim = ahead.usim(meOnly);
   for (let i = 0; i < 40; i += 1) {
     const { rand, autn } = await ahead.hss.vector(meOnly.impi, 'ub');
     (await usim.authenticate(rand, autn)).wipe();
   }
+  return usim;
+}
+
+test('a SIM ahead of the HSS says so by AUTS, once, and then bootstraps', async (t) => {
+  const usim = await simAhead(t);
   const { ub, vectors } = makeBsf(t);
   const url = await serveUb(t, ub);
-  await t.notThrowsAsync(bootstrapOverUb({ bsf: url, usim, clock }));
+  await t.notThrowsAsync(bootstrapOverUb({ bsf: url, usim, clock, firstAuts: firstAuts() }));
   t.is(vectors.length, 2);
+});
+
+test('no AUTS leaves a UE that gives none, or that has given enough in this hour', async (t) => {
+  const usim = await simAhead(t);
+  const first = firstAuts();
+  for (let n = 0; n < 3; n += 1) await first(new Uint8Array(16).fill(n), new Uint8Array(14));
+  for (const [given, code] of [
+    [undefined, 'ERR_AKA_SYNC_FAILURE'],
+    [first, 'ERR_UPA_BUSY'],
+  ] as const) {
+    const { ub, vectors } = makeBsf(t);
+    const url = await serveUb(t, ub);
+    const run = bootstrapOverUb({ bsf: url, usim, clock, firstAuts: given });
+    await t.throwsAsync(run, { instanceOf: GbaError, code });
+    t.is(vectors.length, 1);
+  }
 });
 
 test('clocks that are a day apart agree on how long the key lives', async (t) => {
@@ -107,7 +143,8 @@ test('a SIM that gives no RES cannot bootstrap, and its keys are wiped', async (
     },
   };
   await t.throwsAsync(bootstrapOverUb({ bsf: url, usim: silent, clock }), {
-    instanceOf: TypeError,
+    instanceOf: ExecError,
+    message: /gives no RES/,
   });
   t.is(wiped, 1);
 });
@@ -134,28 +171,39 @@ async function fakeBsf(t: ExecutionContext, ...answers: RequestListener[]): Prom
 }
 
 const challengeWith =
-  ({ rand, autn }: AuthenticationVector): RequestListener =>
+  ({ rand, autn }: AuthenticationVector, stale = false): RequestListener =>
   (_request, response) => {
-    const nonce = formatNonce(rand, autn);
-    response.writeHead(401, { 'WWW-Authenticate': formatChallenge({ realm, nonce }) }).end();
+    const header = formatChallenge({ realm, nonce: formatNonce(rand, autn), stale });
+    response.writeHead(401, { 'WWW-Authenticate': header }).end();
   };
 
 /** An answer as the genuine BSF would give it, with something changed. */
 const concludeWith =
   (
     { rand, xres }: AuthenticationVector,
-    change: { password?: Uint8Array; rspauth?: string; bTidRand?: Uint8Array; cnonce?: string },
+    change: {
+      password?: Uint8Array;
+      rspauth?: string;
+      bTidRand?: Uint8Array;
+      cnonce?: string;
+      lifetimeMs?: number;
+      date?: string;
+    },
   ): RequestListener =>
   ({ headers: { authorization } }, response) => {
     const credentials = parseAuthorization(authorization);
     const bTid = bTidOf(change.bTidRand ?? rand, realm);
-    const body = encodeBootstrappingInfo({ bTid, expiresAt: Date.now() + 60_000 });
+    const body = encodeBootstrappingInfo({
+      bTid,
+      expiresAt: Date.now() + (change.lifetimeMs ?? 60_000),
+    });
     const fresh = { nc: '00000001', cnonce: change.cnonce ?? credentials.proof?.cnonce ?? '' };
     const password = change.password ?? xres;
     const digested = { ...credentials, ...fresh, password, method: '', body };
     const rspauth = change.rspauth ?? digestOf(digested);
     const header = formatAuthenticationInfo({ ...fresh, rspauth });
-    response.writeHead(200, { 'Authentication-Info': header }).end(body);
+    const date = change.date !== undefined && { Date: change.date };
+    response.writeHead(200, { 'Authentication-Info': header, ...date }).end(body);
   };
 
 async function fakeRun(t: ExecutionContext, change: Parameters<typeof concludeWith>[1]) {
@@ -209,28 +257,77 @@ test('what a UE sends names its SIM and its BSF, and never holds RES', async (t)
   t.like(parseAuthorization(seen[0]?.authorization), { username: meOnly.impi, response: '' });
 });
 
-test('a BSF that challenges for ever is left after three runs', async (t) => {
-  const { hss, usim } = makeBsf(t);
-  const fake = await fakeBsf(t, (request, response) => {
-    void hss.vector(meOnly.impi, 'ub').then((vector) => {
-      challengeWith(vector)(request, response);
-    });
-  });
-  const endless = bootstrapOverUb({ bsf: fake.url, usim: usim(meOnly), clock });
-  await t.throwsAsync(endless, { code: 'ERR_BSF_DENIED' });
-  t.is(fake.seen.length, 4);
+test('a forged Date makes no key live longer than a week, and one that is over is refused', async (t) => {
+  const date = new Date(0).toUTCString();
+  const { expiresAt } = await (await fakeRun(t, { date })).bootstrapped;
+  t.true(expiresAt <= Date.now() + 604_800_000);
+  const over = [{ lifetimeMs: 0 }, { date: new Date(Date.now() + 86_400_000).toUTCString() }];
+  for (const change of over) {
+    const { bootstrapped, wiped } = await fakeRun(t, change);
+    await t.throwsAsync(bootstrapped, { code: 'ERR_UB_MALFORMED', message: /end at once/ });
+    t.deepEqual(wiped[0]?.res, new Uint8Array(8));
+  }
 });
 
-test('a BSF that replays a challenge gets one AUTS and no more', async (t) => {
+for (const [stale, requests, code] of [
+  [true, 4, 'ERR_BSF_UNREACHABLE'],
+  [false, 2, 'ERR_BSF_DENIED'],
+] as const) {
+  const what = stale ? 'calls every answer late' : 'calls RES wrong by another challenge';
+  test(`a BSF that ${what} is left after ${requests} requests`, async (t) => {
+    const { hss, usim } = makeBsf(t);
+    const fake = await fakeBsf(t, (request, response) => {
+      void hss.vector(meOnly.impi, 'ub').then((vector) => {
+        challengeWith(vector, stale)(request, response);
+      });
+    });
+    const endless = bootstrapOverUb({ bsf: fake.url, usim: usim(meOnly), clock });
+    await t.throwsAsync(endless, { code });
+    t.is(fake.seen.length, requests);
+  });
+}
+
+test('a replayed challenge gets one AUTS in a run, and the same one in every run', async (t) => {
   const { hss, usim } = makeBsf(t);
   const vector = await hss.vector(meOnly.impi, 'ub');
   const card = usim(meOnly);
   await card.authenticate(vector.rand, vector.autn);
   const fake = await fakeBsf(t, challengeWith(vector));
-  const replayed = bootstrapOverUb({ bsf: fake.url, usim: card, clock });
-  await t.throwsAsync(replayed, { instanceOf: SyncFailure });
-  const auts = fake.seen.filter(({ authorization }) => authorization?.includes('auts='));
-  t.is(auts.length, 1);
+  const store = openMemoryStore();
+  for (let n = 0; n < 3; n += 1) {
+    const options = { bsf: fake.url, usim: card, clock, firstAuts: firstAuts(store) };
+    await t.throwsAsync(bootstrapOverUb(options), { instanceOf: SyncFailure });
+    const { rand, autn } = await hss.vector(meOnly.impi, 'ub');
+    await card.authenticate(rand, autn);
+  }
+  const auts = fake.seen.flatMap(({ authorization }) => {
+    const octets = parseAuthorization(authorization).auts;
+    return octets ? [toHex(octets)] : [];
+  });
+  t.is(auts.length, 3);
+  t.is(new Set(auts).size, 1);
+});
+
+test('a BSF is named by http://host or http://host:port, and by nothing else', (t) => {
+  t.is(parseBsfUrl('http://bsf.example.org').host, 'bsf.example.org');
+  t.is(parseBsfUrl('http://[::1]:8080').host, '[::1]:8080');
+  for (const text of [
+    'bsf.example.org',
+    'bsf.example.org:80',
+    'https://bsf.example.org',
+    'http://user:secret@bsf.example.org',
+    'http://bsf.example.org/path',
+    'http://bsf.example.org/?q',
+    'http://bsf.example.org:0',
+    'http://',
+    '',
+  ]) {
+    t.throws(
+      () => parseBsfUrl(text),
+      { instanceOf: ConfigError, code: 'ERR_CONFIG_ADDRESS' },
+      text,
+    );
+  }
 });
 
 test('an answer that is none is an error that says so', async (t) => {
@@ -241,7 +338,13 @@ test('an answer that is none is an error that says so', async (t) => {
       (_request, response) => response.writeHead(401, { 'WWW-Authenticate': 'Basic' }).end(),
       'ERR_UB_MALFORMED',
     ],
-    [(_request, response) => response.writeHead(200).end('x'), 'ERR_BSF_DENIED'],
+    [(_request, response) => response.writeHead(200).end('x'), 'ERR_UB_MALFORMED'],
+    [
+      (_request, response) => response.writeHead(302, { Location: 'http://127.0.0.1:9/' }).end(),
+      'ERR_UB_MALFORMED',
+    ],
+    [(_request, response) => response.writeHead(403).end(), 'ERR_BSF_DENIED'],
+    [(_request, response) => response.writeHead(404).end(), 'ERR_BSF_DENIED'],
     [(_request, response) => response.writeHead(429).end(), 'ERR_BSF_BUSY'],
     [(_request, response) => response.writeHead(503).end(), 'ERR_BSF_UNREACHABLE'],
     [
@@ -253,11 +356,17 @@ test('an answer that is none is an error that says so', async (t) => {
       'ERR_UB_MALFORMED',
     ],
     [(request) => request.socket.destroy(), 'ERR_BSF_UNREACHABLE'],
+    [
+      (_request, response) => response.writeHead(401, { 'X-Long': 'x'.repeat(9_000) }).end(),
+      'ERR_BSF_UNREACHABLE',
+    ],
   ];
   for (const [answer, code] of answers) {
     const { url } = await fakeBsf(t, answer);
     await t.throwsAsync(bootstrapOverUb({ bsf: url, usim: usim(meOnly), clock }), { code }, code);
   }
+  const gone = bootstrapOverUb({ bsf: new URL('http://127.0.0.1:9'), usim: usim(meOnly), clock });
+  t.true((await t.throwsAsync(gone, { instanceOf: BsfError }))?.retryable);
 });
 
 test('a silent BSF is given up, and an abort rejects with its own reason', async (t) => {
