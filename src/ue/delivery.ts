@@ -209,9 +209,10 @@ export class Delivery {
     const until = this.#clock.monotonic() + ms + UNDER_WAY_MS;
     lane.holds.set(push.nafFqdn, { seq: push.seq, until });
     for (const later of lane.waiting.splice(0)) {
-      if (later.push.nafFqdn === push.nafFqdn && later.push.seq > push.seq) {
+      if (later.push.nafFqdn === push.nafFqdn && later.push.seq >= push.seq) {
         this.#waitingOctets -= weightOf(later.push);
-        later.answer(BUSY);
+        // The same one again, over a new layer, shares what the handler said to the first.
+        later.answer(later.push.seq === push.seq ? { kind: 'not-now', afterMs: ms } : BUSY);
       } else {
         lane.waiting.push(later);
       }

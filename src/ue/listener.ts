@@ -6,7 +6,8 @@ import {
   type Endpoint,
   type TriggerAddress,
 } from '../codec/address.ts';
-import { GbaError, reasonOf, SaError } from '../errors.ts';
+import { AkaError, GbaError, reasonOf, SaError } from '../errors.ts';
+import type { OfferAnswer } from '../codec/gpi-offer.ts';
 import { wipe } from '../lib/bytes.ts';
 import { systemClock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
@@ -15,9 +16,10 @@ import type { ReplyToTrigger, TriggerListener } from '../net/upa.ts';
 import { createAutsAnswers } from './auts-answers.ts';
 import { Delivery } from './delivery.ts';
 import { createGpiIntake, type GpiIntake } from './gpi-intake.ts';
+import type { AcceptedTrigger } from './gpi-judge.ts';
 import { HandledSet } from './handled-set.ts';
 import type { UeListenerOptions } from './listener-options.ts';
-import { Sessions } from './sessions.ts';
+import { Sessions, type OfferingLayer } from './sessions.ts';
 
 export type { UeListenerOptions } from './listener-options.ts';
 
@@ -84,6 +86,11 @@ export class UeListener {
       triggerAddress: () => this.#ownAddress(),
       keepaliveMs,
       saStore,
+      onOffer: (envelope, layer) =>
+        this.#offer(envelope, layer).catch((error: unknown) => {
+          failed(layer.from, error);
+          return { kind: 'refused' };
+        }),
       ...(dangerouslyLogKeys && { dangerouslyLogKeys }),
     });
     this.listening = listenEverywhere([options.listen].flat(), {
@@ -91,8 +98,7 @@ export class UeListener {
       onTrigger: (octets, from, reply) => {
         // A stranger's octets end no process, whatever they find.
         this.#trigger(octets, from, reply).catch((error: unknown) => {
-          const reason = reasonOf(error);
-          publish('gba:trigger:refused', { from: formatEndpoint(from), code: 'internal', reason });
+          failed(from, error);
         });
       },
     }).then((upa) => {
@@ -153,16 +159,40 @@ export class UeListener {
 
   async #trigger(octets: Uint8Array, from: Endpoint, reply?: ReplyToTrigger): Promise<void> {
     const accepted = await this.#intake.accept(octets, from, reply);
-    if (accepted === undefined) return;
-    const { sa, connect } = accepted;
+    if (accepted) this.#add(accepted, from);
+  }
+
+  /** A new key inside an open layer: its association is made beside the one that serves. */
+  async #offer(envelope: Uint8Array, layer: OfferingLayer): Promise<OfferAnswer> {
+    let message: Uint8Array | undefined;
+    const reply: ReplyToTrigger = (octets) => (message = octets);
+    const verdict = await this.#intake.acceptInside(envelope, { ...layer, reply });
+    switch (verdict.kind) {
+      case 'accepted':
+        return { kind: this.#add(verdict.trigger, layer.from) ? 'accepted' : 'refused' };
+      case 'accepted-before':
+        return { kind: this.#sessions.has(verdict.bTid) ? 'accepted' : 'refused' };
+      case 'refused': {
+        if (message) return { kind: 'out-of-step', message };
+        const { error } = verdict;
+        const mayPass = error.retryable && !(error instanceof AkaError);
+        return mayPass ? { kind: 'not-now', afterMs: PAUSE_MS } : { kind: 'refused' };
+      }
+    }
+  }
+
+  /** False when there is no room for it, which is told as an event. */
+  #add({ sa, connect }: AcceptedTrigger, from: Endpoint): boolean {
     try {
       if (this.#closed) throw new SaError('ERR_SA_EXPIRED', 'this UE takes no more triggers');
       this.#sessions.add(sa, connect);
+      return true;
     } catch (error) {
       wipe(sa.key);
       if (!(error instanceof GbaError)) throw error;
       const { code, message: reason } = error;
       publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
+      return false;
     }
   }
 
@@ -173,3 +203,11 @@ export class UeListener {
     return formatTriggerAddress(address);
   }
 }
+
+function failed(from: Endpoint, error: unknown): void {
+  const reason = reasonOf(error);
+  publish('gba:trigger:refused', { from: formatEndpoint(from), code: 'internal', reason });
+}
+
+/** For what stands in the way of an offer, and may pass: a queue, the DNS, a store. */
+const PAUSE_MS = 1_000;

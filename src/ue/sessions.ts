@@ -2,26 +2,32 @@
 import type { Endpoint } from '../codec/address.ts';
 import type { BTid, Fqdn, Impi } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { OfferAnswer } from '../codec/gpi-offer.ts';
 import { createTurns, type Turns } from '../lib/turns.ts';
 import { systemLookup } from '../net/network.ts';
 import type { Announced, Closed, LiveSa, SaStore } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
+import type { InsideLayer } from './gpi-intake.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
 
 export interface SessionsOptions extends Pick<
   SessionOptions,
-  'policy' | 'delivery' | 'keepaliveMs' | 'dangerouslyLogKeys'
+  'policy' | 'delivery' | 'keepaliveMs' | 'dangerouslyLogKeys' | 'dial'
 > {
   readonly impi: Impi;
   readonly clock: Clock;
   readonly connectPolicy: ConnectPolicy;
   /** What a NAF is told of where triggers reach this UE. */
   readonly triggerAddress: () => string | undefined;
+  /** A NAF that has proved itself offers a new key. */
+  readonly onOffer: (envelope: Uint8Array, layer: OfferingLayer) => Promise<OfferAnswer>;
   /** See `UeListenerOptions`. It is not closed here. */
   readonly saStore?: SaStore | undefined;
 }
+
+export type OfferingLayer = Pick<InsideLayer, 'nafFqdn' | 'from'>;
 
 /** Layers to one NAF that are being opened at once; more wait for their turn. */
 const MAX_DIALS = 4;
@@ -61,6 +67,11 @@ export class Sessions {
     this.#supersede(crowdedOut(sa, this.#all, isDialling));
   }
 
+  /** True while an association is not over. */
+  has(bTid: BTid): boolean {
+    return this.#registry.current(bTid) !== undefined;
+  }
+
   /** Answers what is at work, then ends every layer; none follows. */
   async drain(): Promise<void> {
     await Promise.all([...this.#unended].map((session) => session.drain()));
@@ -83,7 +94,7 @@ export class Sessions {
   }
 
   #open(sa: LiveSa, judged: readonly Endpoint[] | undefined): Session {
-    const { connectPolicy, triggerAddress, ...options } = this.#options;
+    const { connectPolicy, triggerAddress, onOffer, ...options } = this.#options;
     let first = judged;
     return new Session({
       ...options,
@@ -95,6 +106,7 @@ export class Sessions {
       },
       turns: this.#turnsOf(sa.nafFqdn),
       triggerAddress: triggerAddress(),
+      onOffer: (envelope, from) => onOffer(envelope, { nafFqdn: sa.nafFqdn, from }),
       onOpen: () => {
         if (this.#registry.current(sa.bTid) === undefined) return;
         this.#registry.establish(sa.bTid);
