@@ -150,6 +150,8 @@ export interface Trigger {
 
 /** A carrier of Upa towards the UE. */
 export interface TriggerSender {
+  /** True when it finds a UE by its IMPI, so that it needs no `to`. Default false. */
+  readonly bySubscriber?: boolean;
   /**
    * Sends one envelope, again and again with backoff, until `signal` aborts or the schedule is over.
    * Resolves then with how many times it was sent; it never throws for a silent or absent UE.

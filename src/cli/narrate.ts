@@ -16,6 +16,9 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
     `refused a trigger from ${from}: ${reason} (${code})`,
   'gba:trigger:unreachable': ({ to }) => `nothing listens for triggers at ${to}`,
   'gba:trigger:failed': ({ reason }) => `the trigger was not sent: ${reason}`,
+  'gba:wake:failed': ({ impi, wakes }) =>
+    `${wakes === 1 ? 'one wake' : `${wakes} wakes`} had no effect on ${impi}: it is off or out of reach, ` +
+    'or it has lost its state; it gets a new key',
   'gba:tls:refused': ({ remote, reason, code }) =>
     `no secure layer with ${remote}: ${reason} (${code})`,
   'gba:push:postponed': ({ impi }) => `${impi} says "not now": pushes wait until it takes them`,
@@ -27,6 +30,7 @@ const TOLD: Readonly<Record<NarrationOptions['command'], readonly EventName[]>> 
   'naf-push': [
     'gba:trigger:unreachable',
     'gba:trigger:failed',
+    'gba:wake:failed',
     'gba:tls:refused',
     'gba:push:postponed',
   ],

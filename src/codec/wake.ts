@@ -33,7 +33,7 @@ export interface DecodedWake extends Pick<Wake, 'connect'> {
 
 /** What the UE looks for: hints of so many counters after the last one that it accepted. */
 export const WAKE_WINDOW = 64;
-/** The label of K_wake in the TLS exporter (RFC 5705, RFC 8446 7.5), without a context. */
+/** The label of K_wake in the TLS exporter (RFC 5705, RFC 8446 7.5); its context is empty. */
 export const WAKE_KEY_LABEL = 'EXPORTER-gba-push-wake';
 export const WAKE_KEY_OCTETS = 32;
 

@@ -49,6 +49,7 @@ export function createExecTriggerSender({ msisdn, ...program }: ExecTriggerOptio
   };
 
   return {
+    bySubscriber: true,
     async send(trigger, signal) {
       if (signal.aborted || stop.signal.aborted) return 0;
       const sending = sendOnce(trigger, signal);

@@ -38,6 +38,10 @@ export interface EventTable {
   'gba:trigger:refused': { from: string; code: string; reason: string };
   /** UE: the SIM answered and the GPI holds; the key is derived. */
   'gba:trigger:accepted': { bTid: string; nafFqdn: string; usimMs: number; totalMs: number };
+  /** NAF: so many wakes in `ms` had no effect: the UE is out of reach, or has lost its state. A new key follows. */
+  'gba:wake:failed': { impi: string; wakes: number; ms: number };
+  /** UE: the NAF calls it under a key that it holds; it dials now. */
+  'gba:wake:accepted': { bTid: string; nafFqdn: string };
   /** UE: the SIM found SQN out of step, and its AUTS went back to where the trigger came from. */
   'gba:auts:sent': { to: string };
   /** UE: it did not; `code` says why. NAF: an AUTS came that changes nothing. */
@@ -90,6 +94,8 @@ const names: Record<EventName, true> = {
   'gba:trigger:received': true,
   'gba:trigger:refused': true,
   'gba:trigger:accepted': true,
+  'gba:wake:failed': true,
+  'gba:wake:accepted': true,
   'gba:auts:sent': true,
   'gba:auts:refused': true,
   'gba:sa:announced': true,

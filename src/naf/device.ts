@@ -9,7 +9,10 @@ import type { Layer } from './layer.ts';
 import { Outbox } from './outbox.ts';
 import { search, type SearchOptions } from './search.ts';
 
-export interface DeviceOptions extends Omit<SearchOptions, 'triggerAddress' | 'onTrigger'> {
+export interface DeviceOptions extends Omit<
+  SearchOptions,
+  'triggerAddress' | 'onTrigger' | 'onWake' | 'lostAt'
+> {
   /** UE_Trp when nobody has said a better one; undefined: wait for the UE to dial. */
   readonly triggerAddress: TriggerAddress | undefined;
   /** Pushes that may wait at once. */
@@ -30,6 +33,9 @@ export class Device {
   readonly #announced = new Map<BTid, { readonly bsfMs: number; readonly triggeredAt: number }>();
   #triggerAddress: TriggerAddress | undefined;
   #layer: Layer | undefined;
+  /** When the last layer was lost, and when this search sent its first wake, monotonic ms. */
+  #lostAt = -Infinity;
+  #wokenAt = Infinity;
   #search: AbortController | undefined;
   #expiry: Appointment | undefined;
   #release: Appointment | undefined;
@@ -131,7 +137,11 @@ export class Device {
     layer.stages =
       layer.via === 'bootstrap' && told !== undefined
         ? { bsf: told.bsfMs, trigger: layer.acceptedAt - told.triggeredAt, handshake: handshakeMs }
-        : { bsf: 0, trigger: 0, handshake: handshakeMs };
+        : {
+            bsf: 0,
+            trigger: Math.max(0, layer.acceptedAt - this.#wokenAt),
+            handshake: handshakeMs,
+          };
     this.#announced.clear();
     this.#triggerAddress = registered.triggerAddress ?? this.#triggerAddress;
     this.#layer = layer;
@@ -150,7 +160,10 @@ export class Device {
 
   /** A layer is gone: what was out on it without an answer goes out again on the next. */
   detach(layer: Layer): void {
-    if (this.#layer === layer) this.#layer = undefined;
+    if (this.#layer === layer) {
+      this.#layer = undefined;
+      this.#lostAt = this.#clock.monotonic();
+    }
     this.#takeBack(layer.surrender());
     this.pump();
   }
@@ -193,8 +206,13 @@ export class Device {
     if (this.#search !== undefined) return;
     const finding = new AbortController();
     this.#search = finding;
+    this.#wokenAt = Infinity;
     const options: SearchOptions = {
       ...this.#options,
+      lostAt: this.#lostAt,
+      onWake: () => {
+        this.#wokenAt = this.#clock.monotonic();
+      },
       triggerAddress: () => this.#triggerAddress,
       onTrigger: ({ sa, bsfMs }) => {
         this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });

@@ -10,6 +10,7 @@ import type { BTid, Impi } from '../ids.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
+import { exportWakeKey } from '../net/wake-key.ts';
 import type { Closed } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { announceTo, type Announcement, type AnnouncerOptions, type Resync } from './announcer.ts';
@@ -17,6 +18,7 @@ import { Device } from './device.ts';
 import { Layer } from './layer.ts';
 import type { PushServerOptions } from './push-server-options.ts';
 import type { Patience } from './search.ts';
+import { makeWake } from './wake.ts';
 
 export interface DevicesOptions extends Omit<PushServerOptions, 'listen'> {
   /** Where this NAF listens. */
@@ -25,7 +27,7 @@ export interface DevicesOptions extends Omit<PushServerOptions, 'listen'> {
   readonly ended: AbortSignal;
 }
 
-const DEFAULT_PATIENCE: Patience = { reconnectMs: 2_000, triggerMs: 15_000, giveUpMs: Infinity };
+const DEFAULT_PATIENCE: Patience = { triggerMs: 15_000, giveUpMs: Infinity };
 /** Half of the 16 IND values that push cycles through, so that late and reordered triggers still hold. */
 const MAX_ANNOUNCED = 8;
 
@@ -76,6 +78,7 @@ export class Devices {
       triggerAddress: triggerAddress?.(impi),
       announce:
         bootstrap === false ? undefined : (signal, resync) => this.announce(impi, signal, resync),
+      nextWake: () => makeWake(impi, { registry: this.registry, connect: this.#announcer.connect }),
       canReconnect: () => this.registry.of(impi).some((sa) => sa.state !== 'announced'),
       patience: { ...DEFAULT_PATIENCE, ...patience },
       queueLimit,
@@ -113,6 +116,10 @@ export class Devices {
       },
       onRefused: (entry, detail) => {
         device.refused(entry, detail);
+      },
+      onTakesPuts: () => {
+        const wakeKey = exportWakeKey(secured.socket);
+        if (wakeKey) this.registry.rekeyWake(bTid, wakeKey);
       },
       onOpen: ({ triggerAddress }) => {
         device.attach(layer, triggerAddressIn(triggerAddress));

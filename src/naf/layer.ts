@@ -31,6 +31,8 @@ export interface LayerOptions {
   readonly onOutcome: (entry: Entry, outcome: Outcome) => void;
   /** The push cannot go over this layer at all, e.g. it is larger than what the UE takes. */
   readonly onRefused: (entry: Entry, detail: string) => void;
+  /** The UE itself has said that it takes PUTs, for the first time; it does not know yet that this is known. */
+  readonly onTakesPuts: () => void;
   /** The UE said how it takes pushes, or it has been silent for as long as the standard client may be. */
   readonly onOpen: (registration: { readonly triggerAddress?: string }) => void;
 }
@@ -192,6 +194,7 @@ export class Layer {
     switch (asked.kind) {
       case 'take-puts':
         if (this.#mode instanceof ObserveMode) return respond(bare(CODE.CONFLICT));
+        if (!this.#takesPuts) this.#options.onTakesPuts();
         this.#takesPuts = true;
         respond(bare(CODE.CHANGED));
         this.#opened(asked.at);

@@ -1,20 +1,26 @@
-/** Looks for a layer to a UE that has none: waits for it to come back, else sends it one GPI after another. */
+/** Looks for a layer to a UE that has none: calls it by wakes, waits for it, else sends it one GPI after another. */
 import { ChannelError, GbaError } from '../errors.ts';
 import { sleep } from '../lib/clock.ts';
+import { publish } from '../lib/events.ts';
 import type { Announcement, Resync } from './announcer.ts';
 import { orPause, sendTrigger, type TriggerOptions } from './trigger.ts';
+import { sendWakes, type WakeOptions } from './wake.ts';
 
 /** How long the NAF waits before it takes the next dearer way, ms. */
 export interface Patience {
-  /** For the UE to come back by itself under a valid key. */
-  readonly reconnectMs: number;
+  /**
+   * For the UE to come back under a valid key. Default 15,000 when it can be called by wakes, and then a
+   * third of `giveUpMs` at the most; else 2,000.
+   */
+  readonly reconnectMs?: number;
   /** For the UE to act on one GPI, sent again and again meanwhile. */
   readonly triggerMs: number;
   /** In all, before everything that waits is dropped; Infinity: until the pushes' own TTL. */
   readonly giveUpMs: number;
 }
 
-export interface SearchOptions extends Omit<TriggerOptions, 'resynchronise' | 'mostFailures'> {
+export interface SearchOptions
+  extends Omit<TriggerOptions, 'resynchronise' | 'mostFailures'>, WakeOptions {
   readonly patience: Patience;
   /** True when the UE holds a valid key under which it can connect again by itself. */
   readonly canReconnect: () => boolean;
@@ -28,6 +34,9 @@ export interface SearchOptions extends Omit<TriggerOptions, 'resynchronise' | 'm
 const MAX_ANSWERS = 2;
 /** Failures in a row of the program that carries triggers; where pushes wait for their TTL, it may recover. */
 const MAX_FAILURES = 3;
+/** For a UE that is called to come, and for one that is only waited for. */
+const CALLED_MS = 15_000;
+const ALONE_MS = 2_000;
 
 /**
  * reconnect < bootstrap. It never resolves: `signal` ends it when a layer opens.
@@ -39,9 +48,7 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
   const { clock, patience, canReconnect, announce } = options;
   const giveUpAt = clock.monotonic() + patience.giveUpMs;
   const wasHere = canReconnect();
-  if (wasHere) {
-    await sleep(clock, Math.min(patience.reconnectMs, patience.giveUpMs), signal);
-  }
+  if (wasHere) await reconnect(options, signal);
   if (announce === undefined) await sleep(clock, patience.giveUpMs, signal);
   let answers = MAX_ANSWERS;
   let next: Announcement | undefined;
@@ -69,6 +76,19 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
       });
     });
   }
+}
+
+/** Resolves when the UE has not come back, called or by itself. */
+async function reconnect(options: SearchOptions, signal: AbortSignal): Promise<void> {
+  const { impi, clock, patience, announce } = options;
+  const { reconnectMs, giveUpMs } = patience;
+  const startedAt = clock.monotonic();
+  const calledMs = Math.min(reconnectMs ?? CALLED_MS, giveUpMs / 3);
+  // A NAF that sends no triggers sends no wakes.
+  const wakes = announce === undefined ? 0 : await sendWakes(options, calledMs, signal);
+  const ms = clock.monotonic() - startedAt;
+  if (wakes > 0) publish('gba:wake:failed', { impi, wakes, ms });
+  else await sleep(clock, Math.min(reconnectMs ?? ALONE_MS, giveUpMs) - ms, signal);
 }
 
 function silent({ impi, patience }: SearchOptions, wasHere: boolean): ChannelError {

@@ -50,6 +50,7 @@ function makeDevice(options: Partial<DeviceOptions> = {}) {
     },
     triggerAddress: nowhere,
     canReconnect: () => false,
+    nextWake: () => undefined,
     patience,
     queueLimit: 3,
     ...options,
