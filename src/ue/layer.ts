@@ -101,6 +101,12 @@ export class UeLayer {
     void this.#channel.close();
   }
 
+  /** Ends without waiting for the other end, which is dead. */
+  cut(): void {
+    this.close();
+    this.#options.secured.socket.destroy();
+  }
+
   #onRequest(request: CoapMessage, respond: Respond): void {
     if (isPush(request)) {
       const push = pushUnder(this.#sa, parsePushRequest(request), this.#via);

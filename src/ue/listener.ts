@@ -6,8 +6,9 @@ import {
   type Endpoint,
   type TriggerAddress,
 } from '../codec/address.ts';
-import { AkaError, GbaError, reasonOf, SaError } from '../errors.ts';
 import type { OfferAnswer } from '../codec/gpi-offer.ts';
+import { isWake } from '../codec/wake.ts';
+import { AkaError, GbaError, reasonOf, SaError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import { systemClock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
@@ -91,6 +92,7 @@ export class UeListener {
           failed(layer.from, error);
           return { kind: 'refused' };
         }),
+      wakeRate: options.triggerRate,
       ...(dangerouslyLogKeys && { dangerouslyLogKeys }),
     });
     this.listening = listenEverywhere([options.listen].flat(), {
@@ -158,6 +160,7 @@ export class UeListener {
   }
 
   async #trigger(octets: Uint8Array, from: Endpoint, reply?: ReplyToTrigger): Promise<void> {
+    if (isWake(octets)) return this.#sessions.wake(octets, from);
     const accepted = await this.#intake.accept(octets, from, reply);
     if (accepted) this.#add(accepted, from);
   }

@@ -7,6 +7,7 @@ import type { Turns } from '../lib/turns.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { dialPsk } from '../net/psk-client.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
+import { exportWakeKey } from '../net/wake-key.ts';
 import type { LiveSa } from '../sa/association.ts';
 import type { Delivery } from './delivery.ts';
 import { UeLayer, type UeLayerOptions } from './layer.ts';
@@ -28,8 +29,8 @@ export interface SessionOptions {
   readonly dial?: typeof dialPsk;
   /** The NAF offers a new key. */
   readonly onOffer: UeLayerOptions['onOffer'];
-  /** A layer is open. */
-  readonly onOpen: () => void;
+  /** A layer is open: the NAF has answered the registration. K_wake is the callee's; absent when the layer is gone. */
+  readonly onOpen: (wakeKey: Uint8Array | undefined) => void;
   /** A layer is gone, or a dial failed. */
   readonly onParked: (reason: string) => void;
   /** The NAF ended the association. */
@@ -43,6 +44,9 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #stop = new AbortController();
   #layer: UeLayer | undefined;
+  #endPause: (() => void) | undefined;
+  /** The NAF has called, and no dial has begun since. */
+  #called = false;
   #layers = 0;
   #dialling = false;
 
@@ -55,6 +59,17 @@ export class Session {
   /** Its dial has its turn: it may be about to serve. */
   get dialling(): boolean {
     return this.#dialling;
+  }
+
+  /**
+   * The NAF has no layer of this association: dials at once. A layer that seems open is dead over there,
+   * and ends; a dial that is under way goes on, and when it fails the next one does not wait.
+   */
+  wake(): void {
+    if (this.#stop.signal.aborted) return;
+    this.#called = true;
+    if (this.#layer?.registered === true) this.#layer.cut();
+    this.#endPause?.();
   }
 
   /** Answers what is at work and what the NAF sends before it hears of it, then ends the layer; no new one follows. */
@@ -76,7 +91,7 @@ export class Session {
    * that asks to be left alone for a while is.
    */
   async #keepOpen(): Promise<void> {
-    const { clock, onParked } = this.#options;
+    const { onParked } = this.#options;
     const { signal } = this.#stop;
     let [failures, brief] = [0, 0];
     while (!signal.aborted) {
@@ -94,9 +109,20 @@ export class Session {
         if (signal.aborted) return;
         onParked(reasonOf(error));
       }
-      const pauseMs = Math.max(retryMs(Math.max(failures, brief)), stayAwayMs);
-      await sleep(clock, pauseMs, signal).catch(() => undefined);
+      await this.#pause(Math.max(retryMs(Math.max(failures, brief)), stayAwayMs));
     }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const pause = new AbortController();
+    this.#endPause = () => {
+      pause.abort();
+    };
+    if (this.#called) pause.abort();
+    const either = AbortSignal.any([this.#stop.signal, pause.signal]);
+    await sleep(this.#options.clock, ms, either).catch(() => undefined);
+    this.#endPause = undefined;
+    this.#called = false;
   }
 
   /** @throws GbaError when no layer opens; the signal's reason. */
@@ -149,8 +175,9 @@ export class Session {
       keepaliveMs,
       recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,
       onRegistered: () => {
+        this.#called = false;
         onRegistered();
-        onOpen();
+        onOpen(exportWakeKey(secured.socket));
       },
       onOffer: this.#options.onOffer,
       onForget: () => {

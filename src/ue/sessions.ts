@@ -3,6 +3,7 @@ import type { Endpoint } from '../codec/address.ts';
 import type { BTid, Fqdn, Impi } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { OfferAnswer } from '../codec/gpi-offer.ts';
+import type { RateLimitOptions } from '../lib/limits.ts';
 import { createTurns, type Turns } from '../lib/turns.ts';
 import { systemLookup } from '../net/network.ts';
 import type { Announced, Closed, LiveSa, SaStore } from '../sa/association.ts';
@@ -11,6 +12,7 @@ import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import type { InsideLayer } from './gpi-intake.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
+import { createWakeIntake, type WakeIntake } from './wake-intake.ts';
 
 export interface SessionsOptions extends Pick<
   SessionOptions,
@@ -23,6 +25,8 @@ export interface SessionsOptions extends Pick<
   readonly triggerAddress: () => string | undefined;
   /** A NAF that has proved itself offers a new key. */
   readonly onOffer: (envelope: Uint8Array, layer: OfferingLayer) => Promise<OfferAnswer>;
+  /** See `WakeIntakeOptions`. */
+  readonly wakeRate?: RateLimitOptions | undefined;
   /** See `UeListenerOptions`. It is not closed here. */
   readonly saStore?: SaStore | undefined;
 }
@@ -35,6 +39,7 @@ const MAX_DIALS = 4;
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #registry: SaRegistry;
+  readonly #wakes: WakeIntake;
   readonly #sessions = new Map<BTid, Session>();
   /** All that are not over, also those of associations that are. */
   readonly #unended = new Set<Session>();
@@ -48,6 +53,12 @@ export class Sessions {
         this.#end(sa);
       },
       ...(options.saStore && { store: options.saStore }),
+    });
+    this.#wakes = createWakeIntake({
+      registry: this.#registry,
+      clock: options.clock,
+      policy: options.connectPolicy,
+      rate: options.wakeRate,
     });
   }
 
@@ -70,6 +81,12 @@ export class Sessions {
   /** True while an association is not over. */
   has(bTid: BTid): boolean {
     return this.#registry.current(bTid) !== undefined;
+  }
+
+  /** Judges a wake; a genuine one makes its session dial at once. */
+  async wake(octets: Uint8Array, from: Endpoint): Promise<void> {
+    const called = await this.#wakes.accept(octets, from);
+    if (called !== undefined) this.#sessions.get(called)?.wake();
   }
 
   /** Answers what is at work, then ends every layer; none follows. */
@@ -102,12 +119,14 @@ export class Sessions {
       addresses: async () => {
         const known = first;
         first = undefined;
-        return known ?? resolveConnect(connectPolicy, sa.nafFqdn, sa.dial?.connect, systemLookup);
+        const { dial } = this.#registry.current(sa.bTid) ?? sa;
+        return known ?? resolveConnect(connectPolicy, sa.nafFqdn, dial?.connect, systemLookup);
       },
       turns: this.#turnsOf(sa.nafFqdn),
       triggerAddress: triggerAddress(),
       onOffer: (envelope, from) => onOffer(envelope, { nafFqdn: sa.nafFqdn, from }),
-      onOpen: () => {
+      onOpen: (wakeKey) => {
+        if (wakeKey) this.#wakes.rekey(sa.bTid, wakeKey);
         if (this.#registry.current(sa.bTid) === undefined) return;
         this.#registry.establish(sa.bTid);
         this.#supersede(supersededBy(sa, this.#all));
@@ -138,6 +157,7 @@ export class Sessions {
   }
 
   #end(sa: Closed): void {
+    this.#wakes.forget(sa.bTid);
     const session = this.#sessions.get(sa.bTid);
     this.#sessions.delete(sa.bTid);
     if (!this.#all.some(({ nafFqdn }) => nafFqdn === sa.nafFqdn)) this.#turns.delete(sa.nafFqdn);
