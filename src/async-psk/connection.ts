@@ -1,11 +1,10 @@
 /** One connection on its way through the gate: its hello, the search for its key, the answer to TLS. */
 import type { Duplex } from 'node:stream';
-import type { Endpoint } from '../codec/address.ts';
 import { ChannelError, CodecError, type GbaErrorCode } from '../errors.ts';
 import type { Timer } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { isBinderTrue } from './binder.ts';
-import { KeyAnswer, type AnswerRules } from './grant.ts';
+import type { AnswerRules, KeyAnswer } from './grant.ts';
 import { HeldStream } from './held-stream.ts';
 import { decodeClientHello, pskIdentityText, type ClientHello } from './hello.ts';
 import { decodePskIdentity, decodeServerHello, TLS12 } from './key-exchange.ts';
@@ -22,31 +21,32 @@ export interface GateRules extends SearchRules, AnswerRules {
 
 /** What the gate hears of a connection. */
 export interface ConnectionEvents {
-  /** It waits for its hello no longer. */
-  readonly onHello: () => void;
-  /** TLS may have this stream now: `raw`, or one in front of it. */
-  readonly onReady: (stream: Duplex) => void;
+  /** The client has said who it is; its key is looked up. */
+  readonly onNamed: () => void;
+  /**
+   * TLS may have this stream now: `raw`, or one in front of it. `asksLater`: it will ask for a key after
+   * the octets that were read already, if at all.
+   */
+  readonly onReady: (stream: Duplex, asksLater: boolean) => void;
   /** From now on it is the business of TLS alone, or, with an error, of nobody. */
   readonly onThrough: (error?: ChannelError) => void;
 }
 
-/** It reads from `raw` as soon as it is made. */
+/** It reads from `raw` as soon as it is made, and lets go of all that it has read once it is through. */
 export class Connection {
   readonly raw: Duplex;
-  readonly remote: Endpoint;
   /** What TLS gets of it. */
   readonly answer: KeyAnswer;
   readonly #rules: GateRules;
   readonly #events: ConnectionEvents;
-  readonly #reader = new MessageReader();
+  #reader = new MessageReader();
   readonly #deadline: Timer;
   #phase: 'hello' | 'search' | 'through' = 'hello';
   #search: KeySearch | undefined;
 
-  constructor(raw: Duplex, remote: Endpoint, rules: GateRules, events: ConnectionEvents) {
+  constructor(raw: Duplex, answer: KeyAnswer, rules: GateRules, events: ConnectionEvents) {
     this.raw = raw;
-    this.remote = remote;
-    this.answer = new KeyAnswer(rules, remote);
+    this.answer = answer;
     this.#rules = rules;
     this.#events = events;
     this.#deadline = rules.clock.after(rules.timeoutMs, () => {
@@ -54,8 +54,7 @@ export class Connection {
     });
     raw.on('error', ignore);
     raw.on('data', this.#receive);
-    raw.once('end', this.#gone);
-    raw.once('close', this.#gone);
+    raw.on('close', this.#gone);
   }
 
   /** Ends it with the alert that TLS gives for a key of no use; without effect once it is through. */
@@ -66,7 +65,6 @@ export class Connection {
   }
 
   readonly #receive = (chunk: Buffer): void => {
-    if (this.#phase === 'through') return;
     const message = this.#reader.push(chunk);
     const isOver = this.#reader.stream.length > this.#rules.maxHelloOctets;
     if (isOver && (message === 'partial' || this.#phase === 'search')) this.#refuseOversize();
@@ -75,15 +73,15 @@ export class Connection {
 
   /** What is no ClientHello for us goes on as it is: TLS says what is wrong with it, and gets no key. */
   #readHello(message: HandshakeMessage | 'none'): void {
-    this.#events.onHello();
     this.#phase = 'search';
     const { versions, tls12Keys } = this.#rules;
     const hello = message === 'none' ? undefined : decoded(() => helloOf(message));
     this.answer.serverName = hello?.serverName;
     if (hello === undefined || message === 'none') this.#pass();
     else if (hello.offersTls13 && versions.includes('1.3')) this.#searchTls13(hello);
-    else if (versions.includes('1.2') && tls12Keys === 'remote') this.#hold(message.end);
-    else this.#pass();
+    else if (!versions.includes('1.2')) this.#pass();
+    else if (tls12Keys === 'remote') this.#hold(message.end);
+    else this.#pass(true);
   }
 
   #searchTls13(hello: ClientHello): void {
@@ -118,14 +116,13 @@ export class Connection {
         this.#leave();
       },
       onRefused: (end) => {
-        if (this.#search) this.#search.atAnswerTime(end);
-        else end();
+        this.#endAtAnswerTime(end);
       },
       onOversize: () => {
         this.#refuseOversize();
       },
     });
-    this.#events.onReady(held);
+    this.#events.onReady(held, false);
   }
 
   #searchTls12(held: HeldStream, serverHello: Uint8Array, keyExchange: Uint8Array): void {
@@ -147,11 +144,13 @@ export class Connection {
     candidates: readonly [Candidate, ...Candidate[]],
     then: () => void,
   ): void {
+    this.#events.onNamed();
+    const { serverName, remote } = this.answer;
     this.#search = new KeySearch(this.#rules, {
       holdsAnswer: version === '1.2',
-      ...{ version, suite, candidates, serverName: this.answer.serverName, remote: this.remote },
+      ...{ version, suite, candidates, serverName, remote },
       onGrant: (grant) => {
-        this.answer.grant = grant;
+        this.answer.give(grant);
         then();
       },
       onBusy: () => {
@@ -161,15 +160,28 @@ export class Connection {
     this.#search.start();
   }
 
+  /** TLS has refused what it got: the client hears so when every other failure is told, if it stays. */
+  #endAtAnswerTime(end: () => void): void {
+    const search = this.#search;
+    if (search === undefined || this.raw.destroyed) {
+      end();
+      return;
+    }
+    this.raw.once('close', () => {
+      search.stop(gone());
+    });
+    search.atAnswerTime(end);
+  }
+
   #refuseOversize(): void {
     const { maxHelloOctets } = this.#rules;
     this.refuse('ERR_CHANNEL_POLICY', `the client sent more than ${maxHelloOctets} octets`);
   }
 
-  #pass(): void {
+  #pass(asksLater = false): void {
     const { stream } = this.#reader;
     this.#leave();
-    this.#events.onReady(this.#giveBack(stream));
+    this.#events.onReady(this.#giveBack(stream), asksLater);
   }
 
   /** `raw` as if these octets had not been read yet. */
@@ -181,27 +193,25 @@ export class Connection {
   }
 
   readonly #gone = (): void => {
-    const error = new ChannelError(
-      'ERR_CHANNEL_CLOSED',
-      'the client left during the TLS handshake',
-      {
-        retryable: true,
-      },
-    );
-    if (this.#phase !== 'through') {
-      this.#leave(error);
-      this.raw.destroy();
-    }
-    if (this.raw.destroyed) this.#search?.stop(error);
+    this.#leave(gone());
+    this.raw.destroy();
   };
 
   #leave(error?: ChannelError): void {
     if (this.#phase === 'through') return;
     this.#phase = 'through';
     this.#deadline.cancel();
+    this.raw.off('data', this.#receive);
+    this.raw.off('close', this.#gone);
+    this.#reader = new MessageReader();
     if (error) this.#search?.stop(error);
     this.#events.onThrough(error);
   }
+}
+
+function gone(): ChannelError {
+  const why = 'the client left during the TLS handshake';
+  return new ChannelError('ERR_CHANNEL_CLOSED', why, { retryable: true });
 }
 
 /** @throws CodecError. */

@@ -1,14 +1,14 @@
 /** Asynchronous key lookup for TLS-PSK: a gate in front of a `tls.Server` (RFC 8446 4.2.11, RFC 4279). */
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Server, TLSSocket } from 'node:tls';
-import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import type { Endpoint } from '../codec/address.ts';
 import type { GbaError } from '../errors.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { Connection, type GateRules } from './connection.ts';
-import { TOOK_NONE } from './grant.ts';
+import { KeyAnswer, TOOK_NONE } from './grant.ts';
 import { openStream } from './held-stream.ts';
 import type { PskLookup } from './lookup.ts';
 import { createSlots } from './slots.ts';
@@ -38,13 +38,13 @@ export interface PskGateOptions {
   readonly limits?: GateLimits;
   /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
   readonly decoySecret?: Uint8Array;
-  /** Hears why a connection did not get as far as TLS. */
-  readonly onRefused?: (remote: Endpoint, error: GbaError) => void;
+  /** Hears why a connection, which is `raw`, did not get as far as TLS. */
+  readonly onRefused?: (remote: Endpoint, error: GbaError, raw: Duplex) => void;
   readonly clock?: Clock;
 }
 
 export interface GateLimits {
-  /** Connections that have not said their hello; the oldest makes room for a new one. Default 1,024. */
+  /** Connections whose client has not named itself; the oldest makes room for a new one. Default 1,024. */
   readonly hellos?: number;
   /** Lookups, and failures that wait to be told, in all; further ones are refused. Default 1,024. */
   readonly lookups?: number;
@@ -78,33 +78,37 @@ export function createPskGate(options: PskGateOptions): PskGate {
   const rules = rulesOf(options);
   const { hellos = 1_024 } = options.limits ?? {};
   const pending = new Set<Connection>();
-  /** Without a hello so far, oldest first. */
+  /** Whose client has not named itself, oldest first. */
   const silent = new Set<Connection>();
-  const byPath = new Map<string, Connection>();
-  const bySocket = new WeakMap<TLSSocket, Connection>();
-  /** The one that TLS reads octets of at this moment, if it reads them from a stream of ours. */
-  let reading: Connection | undefined;
+  const bySocket = new WeakMap<TLSSocket, KeyAnswer>();
+  /** Those of whom TLS may ask at any moment, by the addresses of both ends. */
+  const byPath = new Map<string, KeyAnswer>();
+  /** The one of whom TLS reads octets at this moment. */
+  let reading: Reading | undefined;
 
   const receive = (raw: Duplex, pass: (stream: Duplex) => void): void => {
-    const { remote, path } = endsOf(raw);
-    const connection = new Connection(raw, remote, rules, {
-      onHello: () => silent.delete(connection),
-      onReady: (stream) => {
-        if (stream === raw && path !== undefined) {
-          byPath.set(path, connection);
-          raw.once('close', () => byPath.get(path) === connection && byPath.delete(path));
-          pass(raw);
-          return;
-        }
-        const front = stream === raw ? openStream(raw) : stream;
-        front.on('data', () => (reading = connection));
-        pass(front);
-        front.on('data', () => (reading = undefined));
+    const remote = remoteOf(raw);
+    const answer = new KeyAnswer(rules, remote);
+    const connection = new Connection(raw, answer, rules, {
+      onNamed: () => silent.delete(connection),
+      onReady: (stream, asksLater) => {
+        const path = asksLater ? pathOf(raw) : undefined;
+        if (path !== undefined) byPath.set(path, answer);
+        forgetAtClose(raw, answer, byPath, path);
+        const front = asksLater && path === undefined ? openStream(raw) : stream;
+        const own: Reading = { raw, answer, isNative: front instanceof Socket };
+        whileRead(
+          front,
+          (is) => (reading = is ? own : undefined),
+          () => {
+            pass(front);
+          },
+        );
       },
       onThrough: (error) => {
         pending.delete(connection);
         silent.delete(connection);
-        if (error) options.onRefused?.(remote, error);
+        if (error) options.onRefused?.(remote, error, raw);
       },
     });
     pending.add(connection);
@@ -113,13 +117,12 @@ export function createPskGate(options: PskGateOptions): PskGate {
     if (silent.size > hellos) oldest?.refuse('ERR_CHANNEL_CLOSED', 'too many silent connections');
   };
 
-  /** A socket over a stream of ours has no address of its own; it gets that of its connection. */
-  const connectionOf = (socket: TLSSocket): Connection | undefined => {
-    const { path } = endsOf(socket);
-    const found = bySocket.get(socket) ?? (path === undefined ? reading : byPath.get(path));
-    if (found === undefined || bySocket.has(socket)) return found;
-    bySocket.set(socket, found);
-    if (path === undefined) lendAddress(socket, found.raw);
+  const answerOf = (socket: TLSSocket): KeyAnswer | undefined => {
+    const known = bySocket.get(socket);
+    if (known !== undefined) return known;
+    const found = reading?.answer ?? byPath.get(pathOf(socket) ?? '');
+    if (found !== undefined) bySocket.set(socket, found);
+    if (reading?.isNative === false) lendAddress(socket, reading.raw);
     return found;
   };
 
@@ -128,9 +131,9 @@ export function createPskGate(options: PskGateOptions): PskGate {
       return pending.size;
     },
     pskCallback: (socket, identity) => {
-      const connection = connectionOf(socket);
-      if (connection === undefined) return rules.decoyOf(identity);
-      return connection.answer.keyFor(identity, socket.getProtocol());
+      const answer = answerOf(socket);
+      if (answer === undefined) return rules.decoyOf(identity);
+      return answer.keyFor(identity, socket.getProtocol());
     },
     attach(server) {
       const handlers = server.listeners('connection') as ((stream: Duplex) => void)[];
@@ -140,16 +143,53 @@ export function createPskGate(options: PskGateOptions): PskGate {
           for (const handler of handlers) handler.call(server, stream);
         });
       });
-      server.prependListener('secureConnection', (socket) => bySocket.get(socket)?.answer.secure());
+      server.prependListener('secureConnection', (socket) => answerOf(socket)?.secure(socket));
+      server.prependListener('tlsClientError', (_error, socket) => answerOf(socket));
       return server;
     },
-    identityOf: (socket) => bySocket.get(socket)?.answer.prove(socket) ?? TOOK_NONE,
+    identityOf: (socket) => bySocket.get(socket)?.verdict ?? TOOK_NONE,
     close() {
       for (const connection of pending) {
         connection.refuse('ERR_CHANNEL_CLOSED', 'the server is closing');
       }
     },
   };
+}
+
+interface Reading {
+  readonly raw: Duplex;
+  readonly answer: KeyAnswer;
+  /** TLS reads the very socket, whose address it has. */
+  readonly isNative: boolean;
+}
+
+/**
+ * TLS names the socket for which it wants a key, not the connection below. But it asks while it reads:
+ * what a socket has read already in the next tick, what comes of any other stream in its `data` event.
+ */
+function whileRead(stream: Duplex, tell: (isRead: boolean) => void, pass: () => void): void {
+  const next = (action: () => void): unknown =>
+    stream instanceof Socket ? process.nextTick(action) : stream.on('data', action);
+  next(() => {
+    tell(true);
+  });
+  pass();
+  next(() => {
+    tell(false);
+  });
+}
+
+/** A function of its own, so that an open connection holds nothing else of its time in the gate. */
+function forgetAtClose(
+  raw: Duplex,
+  answer: KeyAnswer,
+  byPath: Map<string, KeyAnswer>,
+  path = '',
+): void {
+  raw.once('close', () => {
+    answer.end();
+    if (byPath.get(path) === answer) byPath.delete(path);
+  });
 }
 
 function rulesOf(options: PskGateOptions): GateRules {
@@ -176,13 +216,16 @@ function rulesOf(options: PskGateOptions): GateRules {
 
 type Addressed = Partial<Pick<Socket, (typeof ADDRESS)[number]>>;
 
-/** `path` is both ends' addresses, which no other open connection has; a pipe has none. */
-function endsOf(stream: Duplex): { remote: Endpoint; path: string | undefined } {
-  const { remoteAddress, remotePort = 0, localAddress = '', localPort = 0 } = stream as Addressed;
-  const remote = { host: remoteAddress ?? '', port: remotePort };
-  if (remoteAddress === undefined) return { remote, path: undefined };
-  const local = { host: localAddress, port: localPort };
-  return { remote, path: `${formatEndpoint(remote)} ${formatEndpoint(local)}` };
+function remoteOf(stream: Duplex): Endpoint {
+  const { remoteAddress = '', remotePort = 0 } = stream as Addressed;
+  return { host: remoteAddress, port: remotePort };
+}
+
+/** Both ends' addresses, which no other open connection has; a pipe has none. */
+function pathOf(stream: Duplex): string | undefined {
+  const { remoteAddress, remotePort, localAddress, localPort } = stream as Addressed;
+  if (remoteAddress === undefined) return undefined;
+  return [remoteAddress, remotePort, localAddress, localPort].join(' ');
 }
 
 function lendAddress(socket: TLSSocket, raw: Duplex): void {

@@ -2,6 +2,7 @@
 import type { TLSSocket } from 'node:tls';
 import type { Endpoint } from '../codec/address.ts';
 import { ChannelError, GbaError } from '../errors.ts';
+import { wipe } from '../lib/bytes.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { lookUp, type PskLookup } from './lookup.ts';
 
@@ -9,6 +10,7 @@ import { lookUp, type PskLookup } from './lookup.ts';
 export interface Grant {
   readonly identity: string;
   readonly version: TlsVersion;
+  /** A copy, which its connection owns and wipes. */
   readonly key: Uint8Array;
   /** Why the key is a decoy. */
   readonly fault: GbaError | undefined;
@@ -24,67 +26,76 @@ export interface AnswerRules {
 
 /** What TLS gets when it asks for a key, and what a complete handshake proves. */
 export class KeyAnswer {
-  /** What a search has found. */
-  grant: Grant | undefined;
+  readonly remote: Endpoint;
   /** What the hello names; lookups are for it alone. */
   serverName: string | undefined;
   readonly #rules: AnswerRules;
-  readonly #remote: Endpoint;
-  #taken: Grant | undefined;
-  #isSecured = false;
+  #grant: Grant | undefined;
+  #isTaken = false;
+  #verdict: string | GbaError | undefined;
 
   constructor(rules: AnswerRules, remote: Endpoint) {
     this.#rules = rules;
-    this.#remote = remote;
+    this.remote = remote;
+  }
+
+  /** The identity that the peer has proved by a complete handshake, or why it has proved none so far. */
+  get verdict(): string | GbaError {
+    return this.#verdict ?? (this.#isTaken ? (this.#grant?.fault ?? NOT_PROVED) : TOOK_NONE);
+  }
+
+  /** What a search has found. */
+  give(grant: Grant): void {
+    this.#grant = grant;
   }
 
   /**
    * For the identity that TLS sees. Only one that was looked up, under its own version, has a key;
-   * everyone else gets a decoy, made in every case, so that its cost tells nothing. Null lets OpenSSL
-   * go on to the next entry of a hello: it shows tickets here too, cut at their first NUL.
+   * everyone else gets a decoy. Null lets OpenSSL go on to the next entry of a hello: it shows
+   * tickets here too, cut at their first NUL.
    */
   keyFor(identity: string, protocol: string | null): Uint8Array | null {
-    const decoy = this.#rules.decoyOf(identity);
-    if (this.#isSecured) return decoy;
-    if (protocol === 'TLSv1.2' && this.#rules.tls12Keys === 'local') {
-      this.grant ??= this.#lookUpNow(identity, decoy);
-    }
-    const { grant } = this;
-    if (grant === undefined || protocol !== `TLSv${grant.version}`) return decoy;
-    if (grant.identity !== identity) return grant.version === '1.3' ? null : decoy;
-    this.#taken = grant;
+    const { tls12Keys, decoyOf } = this.#rules;
+    if (this.#verdict !== undefined) return decoyOf(identity);
+    if (protocol === 'TLSv1.2' && tls12Keys === 'local') this.#grant ??= this.#lookUpNow(identity);
+    const grant = this.#grant;
+    if (grant === undefined || protocol !== `TLSv${grant.version}`) return decoyOf(identity);
+    if (grant.identity !== identity) return grant.version === '1.3' ? null : decoyOf(identity);
+    this.#isTaken = true;
     return grant.key;
   }
 
-  /** The handshake is complete: another one on this connection would get no key. */
-  secure(): void {
-    this.#isSecured = true;
-    this.grant = undefined;
+  /** The handshake is complete. It is judged once, here; another one on this connection gets no key. */
+  secure(socket: TLSSocket): void {
+    this.#verdict = this.#judge(socket);
+    this.end();
   }
 
-  /** The identity that the peer has proved by this complete handshake, or why it has proved none. */
-  prove(socket: TLSSocket): string | GbaError {
-    const taken = this.#taken;
-    if (taken === undefined) return TOOK_NONE;
-    if (taken.fault !== undefined) return taken.fault;
-    if (!this.#isSecured) return NOT_PROVED;
-    if (socket.getProtocol() !== `TLSv${taken.version}`) return policyFault('TLS version');
+  /** Nobody asks any more. */
+  end(): void {
+    if (this.#grant === undefined) return;
+    wipe(this.#grant.key);
+    this.#grant = undefined;
+  }
+
+  #judge(socket: TLSSocket): string | GbaError {
+    const grant = this.#grant;
+    if (grant === undefined || !this.#isTaken) return TOOK_NONE;
+    if (grant.fault !== undefined) return grant.fault;
+    if (socket.getProtocol() !== `TLSv${grant.version}`) return policyFault('TLS version');
     if ((socket.servername || undefined) !== this.serverName) return policyFault('server name');
-    return taken.version === '1.2' || usedExternalKey(socket) ? taken.identity : policyFault('key');
+    return grant.version === '1.2' || usedExternalKey(socket) ? grant.identity : policyFault('key');
   }
 
-  #lookUpNow(identity: string, decoy: Uint8Array): Grant {
-    const { serverName } = this;
-    const request = { identity, suite: undefined, serverName, remote: this.#remote };
-    const found = lookUp(
-      this.#rules.lookup,
-      { ...request, version: '1.2' },
-      AbortSignal.abort(NOT_LOCAL),
-    );
-    if (found instanceof Uint8Array)
-      return { identity, version: '1.2', key: found, fault: undefined };
+  /** The decoy is made in every case: TLS answers at once here, and its cost would tell who is known. */
+  #lookUpNow(identity: string): Grant {
+    const decoy = this.#rules.decoyOf(identity);
+    const { remote, serverName } = this;
+    const request = { identity, version: '1.2', suite: undefined, serverName, remote } as const;
+    const found = lookUp(this.#rules.lookup, request, AbortSignal.abort(NOT_LOCAL));
+    const isKey = found instanceof Uint8Array;
     const fault = found instanceof GbaError ? found : NOT_LOCAL;
-    return { identity, version: '1.2', key: decoy, fault };
+    return { ...request, key: isKey ? found : decoy, fault: isKey ? undefined : fault };
   }
 }
 

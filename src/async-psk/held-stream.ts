@@ -24,16 +24,16 @@ export interface HeldStreamOptions {
  * answered, `open` for ever after; a handshake without a ClientKeyExchange is never held.
  */
 export class HeldStream extends Duplex {
-  readonly #options: HeldStreamOptions;
-  readonly #inbound = new MessageReader();
-  readonly #outbound = new MessageReader();
-  #serverHello: Uint8Array = EMPTY;
+  readonly #raw: Duplex;
+  /** All that the handshake needs; nothing of it once the stream is open. */
+  #hold: Hold | undefined;
   #phase: 'watching' | 'holding' | 'judging' | 'refused' | 'open' = 'watching';
 
-  constructor(options: HeldStreamOptions) {
+  constructor({ raw, hello, ...rules }: HeldStreamOptions) {
     super();
-    this.#options = options;
-    const { raw, hello } = options;
+    this.#raw = raw;
+    const [inbound, outbound] = [new MessageReader(), new MessageReader()];
+    this.#hold = { ...rules, inbound, outbound, serverHello: EMPTY };
     if (hello.length > 0) this.push(hello);
     raw.on('data', (chunk: Buffer) => {
       this.#receive(chunk);
@@ -44,54 +44,63 @@ export class HeldStream extends Duplex {
 
   /** Holds nothing back from now on, and lets go what was held. */
   release(): void {
-    const { stream } = this.#inbound;
-    this.#phase = this.#phase === 'holding' ? 'judging' : 'open';
-    this.#options.onOpen();
+    const hold = this.#hold;
+    if (hold === undefined) return;
+    const { stream } = hold.inbound;
+    hold.inbound = new MessageReader();
+    if (this.#phase === 'holding') this.#phase = 'judging';
+    else this.#open();
+    hold.onOpen();
     if (stream.length > 0) this.#deliver(stream);
+  }
+
+  #open(): void {
+    this.#phase = 'open';
+    this.#hold = undefined;
   }
 
   #receive(chunk: Buffer): void {
     if (this.destroyed) return;
-    if (this.#phase === 'judging' || this.#phase === 'open') {
+    const hold = this.#hold;
+    if (hold === undefined || this.#phase === 'judging') {
       this.#deliver(chunk);
       return;
     }
-    const { raw, limit, onKeyExchange, onOversize } = this.#options;
-    const message = this.#inbound.push(chunk);
-    const isOver = this.#inbound.stream.length > limit;
+    const message = hold.inbound.push(chunk);
+    const isOver = hold.inbound.stream.length > hold.limit;
     if (this.#phase === 'holding') {
-      if (isOver) raw.pause();
+      if (isOver) this.#raw.pause();
     } else if (message === 'partial') {
-      if (isOver) onOversize();
+      if (isOver) hold.onOversize();
     } else if (message === 'none' || message.type !== MESSAGE.clientKeyExchange) {
       this.release();
     } else {
       this.#phase = 'holding';
-      onKeyExchange(this.#serverHello, message.octets);
+      hold.onKeyExchange(hold.serverHello, message.octets);
     }
   }
 
   #deliver(chunk: Uint8Array): void {
-    if (!this.push(chunk)) this.#options.raw.pause();
+    if (!this.push(chunk)) this.#raw.pause();
   }
 
   override _read(): void {
-    this.#options.raw.resume();
+    this.#raw.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#send([chunk], done);
+    if (this.#phase === 'open') this.#raw.write(chunk, done);
+    else this.#answer([chunk], done);
   }
 
   override _writev(chunks: readonly { readonly chunk: Buffer }[], done: () => void): void {
-    this.#send(
+    this.#answer(
       chunks.map(({ chunk }) => chunk),
       done,
     );
   }
 
-  #send(chunks: readonly Buffer[], done: () => void): void {
-    const { raw } = this.#options;
+  #answer(chunks: readonly Buffer[], done: () => void): void {
     if (this.#phase === 'watching') this.#watch(chunks);
     if (this.#phase === 'judging') {
       if (chunks[0]?.[0] === ALERT) {
@@ -99,51 +108,47 @@ export class HeldStream extends Duplex {
         done();
         return;
       }
-      this.#phase = 'open';
+      this.#open();
     }
-    raw.cork();
-    chunks.forEach((chunk, i) => {
-      raw.write(
-        chunk,
-        i === chunks.length - 1
-          ? () => {
-              done();
-            }
-          : ignore,
-      );
-    });
-    raw.uncork();
+    this.#raw.cork();
+    for (const chunk of chunks.slice(0, -1)) this.#raw.write(chunk);
+    this.#raw.write(chunks.at(-1) ?? EMPTY, done);
+    this.#raw.uncork();
   }
 
   #watch(chunks: readonly Buffer[]): void {
+    const hold = this.#hold;
     for (const chunk of chunks) {
-      const message = this.#outbound.push(chunk);
-      if (typeof message === 'object') this.#serverHello = message.octets;
+      const message = hold?.outbound.push(chunk);
+      if (hold && typeof message === 'object') hold.serverHello = message.octets;
     }
   }
 
   override _final(done: () => void): void {
     if (this.#phase === 'refused') done();
-    else
-      this.#options.raw.end(() => {
-        done();
-      });
+    else this.#raw.end(done);
   }
 
   override _destroy(_error: Error | null, done: () => void): void {
     if (this.#phase === 'judging') this.#refuse(EMPTY);
-    if (this.#phase !== 'refused') this.#options.raw.destroy();
+    if (this.#phase !== 'refused') this.#raw.destroy();
     done();
   }
 
   /** The owner says when the network hears of it. */
   #refuse(alert: Uint8Array): void {
-    const { raw, onRefused } = this.#options;
+    const [raw, hold] = [this.#raw, this.#hold];
     this.#phase = 'refused';
-    onRefused(() => {
+    hold?.onRefused(() => {
       raw.end(alert, () => raw.destroy());
     });
   }
+}
+
+interface Hold extends Omit<HeldStreamOptions, 'raw' | 'hello'> {
+  inbound: MessageReader;
+  readonly outbound: MessageReader;
+  serverHello: Uint8Array;
 }
 
 /** The same that holds nothing back from the start. */

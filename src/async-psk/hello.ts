@@ -1,7 +1,7 @@
 /** What a ClientHello says of versions, names and pre-shared keys (RFC 8446 4.1.2, RFC 6066 3). */
-import { FieldReader } from '../codec/fields.ts';
 import { CodecError } from '../errors.ts';
 import { utf8Text, view } from '../lib/bytes.ts';
+import { VectorReader } from './vectors.ts';
 
 /** One entry of pre_shared_key (RFC 8446 4.2.11): a ticket or an external key. */
 export interface OfferedPsk {
@@ -21,36 +21,35 @@ export interface ClientHello {
 }
 
 /**
- * Reads a whole ClientHello with its header. @throws CodecError for everything that OpenSSL may read
- * in another way: an extension that comes twice, one after pre_shared_key, octets left over.
+ * Reads a whole ClientHello with its header; what it gives lies in the octets of `message`.
+ * @throws CodecError for everything that OpenSSL may read in another way: an extension that comes twice,
+ * one after pre_shared_key, octets left over.
  */
 export function decodeClientHello(message: Uint8Array): ClientHello {
-  const reader = new FieldReader(message, SOURCE);
-  reader.take('header', 4);
-  reader.take('legacy_version', 2);
-  reader.take('random', 32);
-  vector(reader, 'legacy_session_id', 1);
-  vector(reader, 'cipher_suites', 2);
-  vector(reader, 'legacy_compression_methods', 1);
-  let hello: ClientHello = {
+  const reader = new VectorReader(message, 'the ClientHello');
+  reader.skip(HEADER_OCTETS + VERSION_OCTETS + RANDOM_OCTETS);
+  reader.skip(reader.uint(1));
+  reader.skip(reader.uint(2));
+  reader.skip(reader.uint(1));
+  const hello = {
     offersTls13: false,
-    serverName: undefined,
-    psks: [],
+    serverName: undefined as string | undefined,
+    psks: [] as OfferedPsk[],
     truncated: message,
   };
   if (reader.left === 0) return hello;
-  const extensions = vector(reader, 'extensions', 2);
+  const extensions = reader.vector(2);
   reader.end();
   const seen = new Set<number>();
   while (extensions.left > 0) {
-    const type = extensions.uint('extension type', 2);
+    const type = extensions.uint(2);
     if (seen.has(type)) throw extensions.malformed(`extension ${type} comes twice`);
     if (seen.has(EXTENSION.preSharedKey)) throw extensions.malformed('pre_shared_key is not last');
     seen.add(type);
-    const body = vector(extensions, 'extension', 2);
-    if (type === EXTENSION.serverName) hello = { ...hello, serverName: readServerName(body) };
-    if (type === EXTENSION.supportedVersions) hello = { ...hello, offersTls13: readVersions(body) };
-    if (type === EXTENSION.preSharedKey) hello = { ...hello, ...readPsks(body, message) };
+    const body = extensions.vector(2);
+    if (type === EXTENSION.serverName) hello.serverName = readServerName(body);
+    if (type === EXTENSION.supportedVersions) hello.offersTls13 = readVersions(body);
+    if (type === EXTENSION.preSharedKey) Object.assign(hello, readPsks(body, message));
   }
   return hello;
 }
@@ -66,52 +65,53 @@ export function pskIdentityText(octets: Uint8Array): string | undefined {
 }
 
 /** One host_name and nothing else, printable, so that it compares as text. */
-function readServerName(body: FieldReader): string {
-  const list = vector(body, 'server_name_list', 2);
+function readServerName(body: VectorReader): string {
+  const list = body.vector(2);
   body.end();
-  const type = list.uint('name_type');
-  const name = view(vector(list, 'host_name', 2).rest('host_name')).toString('latin1');
+  const type = list.uint(1);
+  const name = view(list.vector(2).rest()).toString('latin1');
   list.end();
   if (type !== 0 || !/^[\x21-\x7e]{1,255}$/.test(name)) throw list.malformed('no host_name');
   return name;
 }
 
-function readVersions(body: FieldReader): boolean {
-  const list = vector(body, 'versions', 1);
+function readVersions(body: VectorReader): boolean {
+  const list = body.vector(1);
   body.end();
   let offersTls13 = false;
-  while (list.left > 0) offersTls13 = list.uint('version', 2) === TLS13 || offersTls13;
+  while (list.left > 0) offersTls13 = list.uint(2) === TLS13 || offersTls13;
   return offersTls13;
 }
 
-function readPsks(body: FieldReader, message: Uint8Array): Pick<ClientHello, 'psks' | 'truncated'> {
+function readPsks(
+  body: VectorReader,
+  message: Uint8Array,
+): Pick<ClientHello, 'psks' | 'truncated'> {
   const identities: Uint8Array[] = [];
   const binders: Uint8Array[] = [];
-  const list = vector(body, 'identities', 2);
+  const list = body.vector(2);
   while (list.left > 0) {
-    identities.push(vector(list, 'identity', 2).rest('identity'));
-    list.take('obfuscated_ticket_age', 4);
+    identities.push(list.vector(2).rest());
+    list.skip(AGE_OCTETS);
   }
   const truncated = message.subarray(0, body.offset);
-  const proofs = vector(body, 'binders', 2);
+  const proofs = body.vector(2);
   body.end();
-  while (proofs.left > 0) binders.push(vector(proofs, 'binder', 1).rest('binder'));
+  while (proofs.left > 0) binders.push(proofs.vector(1).rest());
   const psks = identities.flatMap((identity, i): OfferedPsk[] => {
     const binder = binders[i];
     return binder ? [{ identity, binder }] : [];
   });
   if (psks.length !== identities.length || psks.length !== binders.length) {
-    throw new CodecError(SOURCE.code, 'each identity has one binder');
+    throw new CodecError('ERR_CHANNEL_PROTOCOL', 'each identity has one binder');
   }
   return { psks, truncated };
 }
 
-/** A field with its length, of 1 or 2 octets, before it. */
-export function vector(reader: FieldReader, name: string, lengthOctets: 1 | 2): FieldReader {
-  return reader.part(name, reader.uint(`length of ${name}`, lengthOctets));
-}
-
-const SOURCE = { code: 'ERR_CHANNEL_PROTOCOL', what: 'the ClientHello' } as const;
+const HEADER_OCTETS = 4;
+const VERSION_OCTETS = 2;
+const RANDOM_OCTETS = 32;
+const AGE_OCTETS = 4;
 const EXTENSION = { serverName: 0, preSharedKey: 41, supportedVersions: 43 } as const;
 const TLS13 = 0x0304;
 /** PSK_MAX_IDENTITY_LEN of OpenSSL. */

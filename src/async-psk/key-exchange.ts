@@ -1,6 +1,5 @@
 /** What TLS 1.2 says of a pre-shared key after the hello (RFC 5246 7.4.1.3, RFC 4279 clauses 2 to 4). */
-import { FieldReader } from '../codec/fields.ts';
-import { vector } from './hello.ts';
+import { VectorReader } from './vectors.ts';
 
 /** What the server chose; `suite` is the IANA code. */
 export interface ServerHello {
@@ -11,12 +10,12 @@ export interface ServerHello {
 
 /** Reads a whole ServerHello with its header. @throws CodecError when it ends early. */
 export function decodeServerHello(message: Uint8Array): ServerHello {
-  const reader = new FieldReader(message, { code: CODE, what: 'the ServerHello' });
-  reader.take('header', 4);
-  const version = reader.uint('server_version', 2);
-  reader.take('random', 32);
-  vector(reader, 'session_id', 1);
-  return { version, suite: reader.uint('cipher_suite', 2) };
+  const reader = new VectorReader(message, 'the ServerHello');
+  reader.skip(HEADER_OCTETS);
+  const version = reader.uint(2);
+  reader.skip(RANDOM_OCTETS);
+  reader.skip(reader.uint(1));
+  return { version, suite: reader.uint(2) };
 }
 
 /**
@@ -24,12 +23,13 @@ export function decodeServerHello(message: Uint8Array): ServerHello {
  * it comes first. @throws CodecError when it ends early.
  */
 export function decodePskIdentity(message: Uint8Array): Uint8Array {
-  const reader = new FieldReader(message, { code: CODE, what: 'the ClientKeyExchange' });
-  reader.take('header', 4);
-  return vector(reader, 'psk_identity', 2).rest('psk_identity');
+  const reader = new VectorReader(message, 'the ClientKeyExchange');
+  reader.skip(HEADER_OCTETS);
+  return reader.vector(2).rest();
 }
 
 /** The version that a ServerHello of TLS 1.2 shows. */
 export const TLS12 = 0x0303;
 
-const CODE = 'ERR_CHANNEL_PROTOCOL';
+const HEADER_OCTETS = 4;
+const RANDOM_OCTETS = 32;

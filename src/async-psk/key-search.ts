@@ -1,5 +1,6 @@
 /** Finds the key for what a client named, and sees to it that time tells nothing of a failure. */
 import { ChannelError, GbaError } from '../errors.ts';
+import { wipe } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { sourceOf } from '../lib/ip.ts';
 import type { Grant } from './grant.ts';
@@ -31,7 +32,7 @@ export interface Search extends Omit<PskRequest, 'identity'> {
   readonly holdsAnswer: boolean;
   /** The end: a key as soon as it is found and proved, a decoy when it is time. */
   readonly onGrant: (grant: Grant) => void;
-  /** The other end: too many others wait. */
+  /** The other end, for a caller that does not hold answers: too many others wait. */
   readonly onBusy: () => void;
 }
 
@@ -51,13 +52,8 @@ export class KeySearch {
   #release: (() => void) | undefined;
   #timer: Timer | undefined;
   #dueAt = 0;
-  #fault: GbaError = new ChannelError(
-    'ERR_CHANNEL_TIMEOUT',
-    'the lookup of its key took too long',
-    {
-      retryable: true,
-    },
-  );
+  /** Why there is no key; a lookup that has not answered by then is too slow. */
+  #fault: GbaError = TOO_SLOW;
 
   constructor(rules: SearchRules, search: Search) {
     this.#rules = rules;
@@ -67,7 +63,7 @@ export class KeySearch {
   /** A key that comes directly needs no place among those who wait. */
   start(): void {
     const { clock, answerAfterMs, lookup } = this.#rules;
-    const { candidates, onBusy, version, suite, serverName, remote } = this.#search;
+    const { candidates, holdsAnswer, onBusy, version, suite, serverName, remote } = this.#search;
     this.#dueAt = clock.monotonic() + answerAfterMs;
     const hasPlace = this.#takePlace();
     if (!hasPlace) this.#abort.abort(BUSY);
@@ -78,8 +74,9 @@ export class KeySearch {
     const isDone = direct.length === answers.length;
     if (isDone && this.#conclude(direct)) return;
     if (!hasPlace) {
-      this.#end();
-      onBusy();
+      this.#fault = BUSY;
+      if (holdsAnswer) this.#grantDecoy();
+      else onBusy();
       return;
     }
     this.#timer = clock.after(answerAfterMs, () => {
@@ -128,9 +125,11 @@ export class KeySearch {
       const key = answers[i];
       if (!(key instanceof Uint8Array) || !isProven(key)) continue;
       this.#end();
+      wipeKeys(answers, key);
       onGrant({ identity, version, key, fault: undefined });
       return true;
     }
+    wipeKeys(answers);
     this.#fault = answers.find((answer) => answer instanceof GbaError) ?? WRONG_KEY;
     if (holdsAnswer) this.#grantDecoy();
     return holdsAnswer;
@@ -147,12 +146,24 @@ export class KeySearch {
 /** A function of its own: a promise that never settles must not hold what `start` can see. */
 function hear(ears: Ears, answers: readonly (Answer | Promise<Answer>)[]): void {
   const settled = answers.map((answer) => Promise.resolve(answer));
-  void Promise.all(settled).then((all) => ears.conclude?.(all));
+  void Promise.all(settled).then((all) => {
+    if (ears.conclude === undefined) wipeKeys(all);
+    else ears.conclude(all);
+  });
+}
+
+function wipeKeys(answers: readonly Answer[], but?: Uint8Array): void {
+  for (const answer of answers) {
+    if (answer instanceof Uint8Array && answer !== but) wipe(answer);
+  }
 }
 
 function isDirect(answer: Answer | Promise<Answer>): answer is Answer {
   return !(answer instanceof Promise);
 }
 
+const TOO_SLOW = new ChannelError('ERR_CHANNEL_TIMEOUT', 'the lookup of its key took too long', {
+  retryable: true,
+});
 const BUSY = new ChannelError('ERR_CHANNEL_CLOSED', 'too many lookups wait', { retryable: true });
 const WRONG_KEY = new ChannelError('ERR_CHANNEL_REFUSED', 'the client has another key');

@@ -16,7 +16,7 @@ export interface PskRequest {
   readonly remote: Endpoint;
 }
 
-/** 1 to 256 octets, or nothing when nobody has this identity. */
+/** 1 to 256 octets, which are copied at once; or nothing when nobody has this identity. */
 export type FoundKey = Uint8Array | null | undefined;
 
 /**
@@ -25,7 +25,10 @@ export type FoundKey = Uint8Array | null | undefined;
  */
 export type PskLookup = (request: PskRequest, signal: AbortSignal) => FoundKey | Promise<FoundKey>;
 
-/** Asks once. Gives the key or the reason why there is none; never throws, never rejects. */
+/**
+ * Asks once. Gives a copy of the key, which is the caller's to wipe, or the reason why there is none;
+ * never throws, never rejects.
+ */
 export function lookUp(
   lookup: PskLookup,
   request: PskRequest,
@@ -43,7 +46,9 @@ export function lookUp(
 function keyOrFault(found: unknown): Uint8Array | GbaError {
   if (found == null) return new SaError('ERR_SA_UNKNOWN', 'nobody has the identity that it named');
   const isKey = found instanceof Uint8Array && found.length > 0 && found.length <= LONGEST_KEY;
-  return isKey ? found : failed(new TypeError(`a key is 1 to ${LONGEST_KEY} octets`));
+  return isKey
+    ? Uint8Array.from(found)
+    : failed(new TypeError(`a key is 1 to ${LONGEST_KEY} octets`));
 }
 
 function failed(cause: unknown): GbaError {

@@ -29,6 +29,7 @@ export function mappedIpv4(octets: Uint8Array): Uint8Array | undefined {
  * Other text is returned as it is.
  */
 export function sourceOf(host: string): string {
+  if (!host.includes(':')) return host;
   const octets = ipOctets(host);
   if (octets === undefined) return host;
   const v4 = mappedIpv4(octets) ?? (octets.length === 4 ? octets : undefined);

@@ -10,19 +10,21 @@ import fc from 'fast-check';
 import { HeldStream } from '../../src/async-psk/held-stream.ts';
 import { KeySearch } from '../../src/async-psk/key-search.ts';
 import { createSlots } from '../../src/async-psk/slots.ts';
-import type { FoundKey } from '../../src/async-psk/index.ts';
-import { ChannelError } from '../../src/errors.ts';
+import type { FoundKey, PskLookup } from '../../src/async-psk/index.ts';
+import { ChannelError, GbaError } from '../../src/errors.ts';
 import { concat, uintBytes } from '../../src/lib/bytes.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/tls.ts';
-import { rawHello } from '../support/tls-records.ts';
+import { RECORD, rawHello, recordsOf } from '../support/tls-records.ts';
 import {
   alertOn,
   both,
   dialGated,
   failureOf,
+  heard,
   identity,
   key,
+  keyOf,
   openClient,
   openRaw,
   remoteKeyOf,
@@ -30,6 +32,11 @@ import {
 } from './gated.ts';
 
 const HANDSHAKE_FAILURE = [2, 40];
+/** What a client hears for whom there is no place. */
+const BUSY = {
+  '1.3': 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+  '1.2': 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC',
+} as const;
 const never = (): Promise<FoundKey> => new Promise(() => undefined);
 
 test('a hello that grows beyond its limit is refused, whole or not', async (t) => {
@@ -110,6 +117,19 @@ test('of too many silent connections the oldest makes room', async (t) => {
   t.false(second.closed);
 });
 
+test('TLS 1.2 clients that said hello and no name make room as well', async (t) => {
+  const gated = await startGated(t, { clock: manualClock(), limits: { hellos: 2 } });
+  const mute = [await openRaw(t, gated.port), await openRaw(t, gated.port)];
+  for (const raw of mute) {
+    raw.write(tls12Hello());
+    await once(raw, 'data');
+  }
+  t.is(gated.gate.pending, 2);
+  await dialGated(t, gated.port, { version: '1.2' });
+  t.is(gated.gate.pending, 1);
+  t.is(gated.refused[0]?.error.code, 'ERR_CHANNEL_CLOSED');
+});
+
 test('places are counted in all and per source, and given back once', (t) => {
   const slots = createSlots({ total: 3, perSource: 2 });
   const [a, b] = [slots.take('a'), slots.take('a')];
@@ -135,16 +155,52 @@ for (const version of both) {
     });
     const clients = [0, 1].map(() => openClient(t, gated.port, { version }));
     await until(() => gated.asked.length === 2);
-    const failure = await failureOf(openClient(t, gated.port, { version }));
-    t.is(failure, 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE');
-    t.is(gated.refused.at(-1)?.error.code, 'ERR_CHANNEL_CLOSED');
+    t.is(await failureOf(openClient(t, gated.port, { version })), BUSY[version]);
+    await until(() => gated.refused.length + gated.faults.length > 0);
+    const fault = gated.refused[0]?.error ?? gated.faults[0];
+    t.is(fault instanceof GbaError && fault.code, 'ERR_CHANNEL_CLOSED');
     clients[0]?.destroy();
     await until(() => gated.gate.pending === 1);
     openClient(t, gated.port, { version });
     await until(() => gated.asked.length === 4);
     t.false(gated.signals[3]?.aborted);
   });
+
+  test(`TLS ${version}: with all places taken, an unknown name and a wrong key still look alike`, async (t) => {
+    const lookup: PskLookup = (request) => keyOf(request) ?? never();
+    const gated = await startGated(t, { lookup, clock: manualClock(), limits: { lookups: 0 } });
+    for (const named of [identity, 'nobody']) {
+      const client = openClient(t, gated.port, { version, named, psk: randomBytes(32) });
+      t.is(await failureOf(client), BUSY[version], named);
+    }
+    await dialGated(t, gated.port, { version });
+    t.is(gated.asked.length, 3);
+  });
 }
+
+test('a key that its owner wipes during the handshake opens no layer to whoever knows that', async (t) => {
+  const wiped = Uint8Array.from(key);
+  const gated = await startGated(t, {
+    maxIdentities: 2,
+    lookup: ({ identity: named }) =>
+      named === identity
+        ? wiped
+        : new Promise((resolve) => {
+            setImmediate(() => {
+              wiped.fill(0);
+              resolve(null);
+            });
+          }),
+    answerAfterMs: 50,
+  });
+  const zeros = new Uint8Array(32);
+  const raw = await openRaw(t, gated.port);
+  raw.write(rawHello({ identities: [identity, 'slow'], key: zeros }));
+  const last = recordsOf([await heard(raw)]).at(-1);
+  t.is(last?.type, RECORD.alert);
+  t.true(wiped.every((octet) => octet === 0));
+  t.deepEqual(gated.identities, []);
+});
 
 test('a ClientKeyExchange beyond the limit is refused, and what follows a whole one is not kept', async (t) => {
   const raw = new Duplex({
