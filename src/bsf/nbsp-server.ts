@@ -42,6 +42,7 @@ export function listenNbsp(options: ListenNbspOptions): Promise<Http2Server> {
   const respond = async (request: Request): Promise<void> => {
     const { stream, headers, peer } = request;
     const naf = nafOf(peer, headers);
+    if (naf !== undefined) peer.belongsTo(naf.name);
     const fault = naf === undefined ? 'UNAUTHENTICATED' : faultOf(headers);
     const operation = operationOf(headers);
     if (naf === undefined || operation === undefined || fault !== undefined) {

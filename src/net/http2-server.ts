@@ -1,14 +1,14 @@
 /** HTTP/2 sessions from clients that proved a pre-shared key, or that are on this machine (RFC 9113, TS 29.500 5.2). */
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { lstatSync, rmSync } from 'node:fs';
 import {
+  constants,
   performServerHandshake,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
   type Server as TlsServer,
@@ -19,9 +19,12 @@ import type { GbaError } from '../errors.ts';
 import { ChannelError, ConfigError, SaError, reasonOf } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
+import { rateLimit } from '../lib/limits.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
+import { Clients } from './clients.ts';
 import { Handshakes } from './handshakes.ts';
 import { formatHttp2Address, type Http2Address } from './http2-address.ts';
+import { listenOnFile } from './socket-file.ts';
 import { channelErrorOf, handshakeFault, serverTlsOptions } from './tls.ts';
 
 /** The protocol name of HTTP/2 over TLS (RFC 9113 3.2). */
@@ -33,6 +36,12 @@ export interface Http2Peer {
   readonly remote: string;
   /** The PSK identity whose key this connection proved; undefined in clear text. */
   readonly identity: string | undefined;
+  /**
+   * In clear text: a request has shown which client's the connection is, so it may last. One that is
+   * nobody's ends after the handshake time of the policy, and sooner when there are many. Over TLS the
+   * identity says it.
+   */
+  readonly belongsTo: (client: string) => void;
 }
 
 export interface ListenHttp2Options {
@@ -62,17 +71,36 @@ export interface Http2Server {
 
 /** @throws ConfigError ERR_CONFIG_ADDRESS when it cannot listen there. */
 export async function listenHttp2(options: ListenHttp2Options): Promise<Http2Server> {
-  const { address, clock } = options;
-  const sessions = new Set<ServerHttp2Session>();
+  const { address, clock, policy } = options;
+  const sessions = new Map<Socket, ServerHttp2Session>();
   const connections = new Set<Socket>();
-  const serve = (socket: Socket, peer: Http2Peer): void => {
-    const session = performServerHandshake(socket, { settings: SETTINGS });
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
+  const clients = new Clients({
+    clock,
+    strangerMs: policy.handshakeTimeoutMs,
+    strangers: STRANGERS,
+    perClient: SESSIONS_PER_CLIENT,
+    retire: (socket) => {
+      sessions.get(socket)?.close();
+    },
+  });
+  const serve = (socket: Socket, { remote, identity }: Proved): void => {
+    const belongsTo = (client: string): void => {
+      if (identity === undefined) clients.belongsTo(client, socket);
+    };
+    if (identity === undefined) clients.add(socket);
+    else clients.belongsTo(identity, socket);
+    const session = performServerHandshake(socket, SESSION_OPTIONS);
+    sessions.set(socket, session);
+    session.once('close', () => sessions.delete(socket));
     session.on('error', ignore);
+    const resets = rateLimit(clock, RESETS);
     session.on('stream', (stream, headers) => {
       stream.on('error', ignore);
-      options.onStream(stream, headers, peer);
+      stream.once('close', () => {
+        const wasReset = stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
+        if (wasReset && !resets.take('')) socket.destroy();
+      });
+      options.onStream(stream, headers, { remote, identity, belongsTo });
     });
   };
   const accept = address.scheme === 'https' ? acceptTls(options, serve) : acceptClear(serve);
@@ -96,7 +124,7 @@ export async function listenHttp2(options: ListenHttp2Options): Promise<Http2Ser
     closed,
     async drain() {
       server.close();
-      for (const session of sessions) session.close();
+      for (const session of sessions.values()) session.close();
       const patience = clock.after(DRAIN_MS, () => void close());
       await closed;
       patience.cancel();
@@ -106,7 +134,8 @@ export async function listenHttp2(options: ListenHttp2Options): Promise<Http2Ser
   };
 }
 
-type Serve = (socket: Socket, peer: Http2Peer) => void;
+type Proved = Omit<Http2Peer, 'belongsTo'>;
+type Serve = (socket: Socket, peer: Proved) => void;
 
 function acceptClear(serve: Serve): (raw: Socket) => void {
   return (raw) => {
@@ -183,32 +212,6 @@ async function listen(server: Server, address: Http2Address): Promise<void> {
   }
 }
 
-/** The file is 0600 from its first moment. One that a dead process left is taken away. */
-async function listenOnFile(server: Server, path: string): Promise<void> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true && !(await isServed(path))) {
-    rmSync(path, { force: true });
-  }
-  const before = process.umask(0o177);
-  try {
-    server.listen({ path });
-  } finally {
-    process.umask(before);
-  }
-  await once(server, 'listening');
-}
-
-async function isServed(path: string): Promise<boolean> {
-  const socket = connect(path);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
 function portOf(server: Server): { readonly host: string; readonly port: number } {
   const { address: host, port } = server.address() as AddressInfo;
   return { host, port };
@@ -222,8 +225,18 @@ function tellRefused(remote: string, { code, message }: GbaError): void {
   publish('gba:tls:refused', { remote, code, reason: message });
 }
 
-const SETTINGS = { enablePush: false, maxConcurrentStreams: 64, maxHeaderListSize: 8_192 };
+const SESSION_OPTIONS = {
+  settings: { enablePush: false, maxConcurrentStreams: 64, maxHeaderListSize: 8_192 },
+  /** MiB, of what waits to be sent and of compression tables: a client that does not read ends its session. */
+  maxSessionMemory: 1,
+  maxSessionInvalidFrames: 16,
+  maxHeaderListPairs: 64,
+};
+/** Requests that a client takes back: each costs, and none counts against the streams it may have open. */
+const RESETS = { burst: 128, perSecond: 16, sources: 1 };
 const MAX_CONNECTIONS = 512;
+const STRANGERS = 64;
+const SESSIONS_PER_CLIENT = 64;
 const DRAIN_MS = 3_000;
 /** As at the NAF: what is shorter is a session id of OpenSSL's own, not the client's key. */
 const SHORTEST_IDENTITY = 4;

@@ -1,5 +1,9 @@
 import { once } from 'node:events';
-import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import {
+  createServer as createHttp2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import anyTest, { type ExecutionContext } from 'ava';
@@ -19,6 +23,7 @@ import { gbaUCapable, makeBsf, meOnly, nafRecord, serveUb, type BsfBench } from 
 import { temporaryFolder } from '../support/command.ts';
 import { nafFqdn, openNaf, openUe } from '../support/ladder.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { faultsOfRequest } from '../support/nbsp-schema.ts';
 import { policy, until } from '../support/tls.ts';
 
 const test = anyTest.serial;
@@ -221,7 +226,7 @@ test('a token goes over no TLS, a pre-shared key over no clear text', (t) => {
   t.throws(open('unix:/tmp/x', { identity, key }), wrong);
 });
 
-type Answer = (stream: ServerHttp2Stream) => void;
+type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /** A BSF that answers as it likes. */
 async function fakeBsf(
@@ -231,10 +236,10 @@ async function fakeBsf(
 ) {
   let arrived = 0;
   const server = createHttp2Server();
-  server.on('stream', (stream) => {
+  server.on('stream', (stream, headers) => {
     arrived += 1;
     stream.on('error', () => undefined);
-    answer(stream);
+    answer(stream, headers);
   });
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => sockets.add(socket));
@@ -282,6 +287,29 @@ test('an answer that is none is an error that says so, and never a key', async (
   }
 });
 
+test('what a NAF asks is a request by the published interface', async (t) => {
+  const asked: { path: string; type: unknown; body: unknown }[] = [];
+  const { remote } = await fakeBsf(t, (stream, headers) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => {
+      const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
+      asked.push({ path: String(headers[':path']), type: headers['content-type'], body });
+      reply(429, '')(stream, headers);
+    });
+  });
+  const resync = { rand: new Uint8Array(16), auts: new Uint8Array(14) };
+  for (const change of [{}, { uiccOrMe: 'GBA_U' }, { uiccOrMe: 'GBA_ME', resync }] as const) {
+    await t.throwsAsync(remote.pushInfo(request(change)));
+  }
+  await t.throwsAsync(remote.bootstrapInfo({ bTid: 'x', nafFqdn, uaId }));
+  t.deepEqual(
+    asked.flatMap(({ path, body }) => faultsOfRequest(path, body)),
+    [],
+  );
+  t.deepEqual([asked.length, ...new Set(asked.map(({ type }) => type))], [4, 'application/json']);
+});
+
 test('a key without an end is not taken from a bootstrap', async (t) => {
   const { remote } = await fakeBsf(t, reply(200, `{"meKeyMaterial":"${'0'.repeat(64)}"}`));
   const asked = { bTid: 'x', nafFqdn, uaId };
@@ -304,9 +332,9 @@ test('a BSF that is silent is given up after a while, and asked on a new connect
 
 test('an abort rejects with its own reason and leaves other requests alone', async (t) => {
   const answers: Answer[] = [];
-  const { remote, arrived } = await fakeBsf(t, (stream) => {
+  const { remote, arrived } = await fakeBsf(t, (stream, headers) => {
     answers.push(() => {
-      reply(429, '')(stream);
+      reply(429, '')(stream, headers);
     });
   });
   const stop = new AbortController();
@@ -315,7 +343,7 @@ test('an abort rejects with its own reason and leaves other requests alone', asy
   await until(() => arrived() === 2);
   stop.abort(reason);
   await t.throwsAsync(aborted, { is: reason });
-  for (const answer of answers) answer(undefined as never);
+  for (const answer of answers) answer(undefined as never, {});
   await t.throwsAsync(other, { code: 'ERR_BSF_BUSY' });
   await t.throwsAsync(remote.pushInfo(request(), stop.signal), { is: reason });
 });
