@@ -1,7 +1,7 @@
 /** Ub as a service: HTTP/1.1 on one resource, `/` (TS 24.109 clause 4). */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { ConfigError, reasonOf } from '../errors.ts';
 import { sourceOf } from '../lib/ip.ts';
@@ -30,6 +30,7 @@ export async function listenUb(ub: Ub, listen: Endpoint): Promise<UbServer> {
     serve(ub, request, response).catch(() => response.destroy());
   });
   server.maxConnections = MAX_CONNECTIONS;
+  server.on('connection', boundPerSource());
   const closed = new Promise<void>((resolve) => server.once('close', resolve));
   try {
     await once(server.listen({ ...listen }), 'listening');
@@ -99,11 +100,34 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array | undefined>
   return Buffer.concat(chunks);
 }
 
+/** Refuses a connection when its source has as many as one may have. */
+function boundPerSource(): (socket: Socket) => void {
+  const open = new Map<string, number>();
+  return (socket) => {
+    const source = sourceOf(socket.remoteAddress ?? '');
+    const others = open.get(source) ?? 0;
+    if (others >= PER_SOURCE) {
+      socket.destroy();
+      return;
+    }
+    open.set(source, others + 1);
+    socket.once('close', () => {
+      const left = (open.get(source) ?? 1) - 1;
+      if (left > 0) open.set(source, left);
+      else open.delete(source);
+    });
+  };
+}
+
 const LIMITS = {
   maxHeaderSize: 8_192,
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   keepAliveTimeout: 5_000,
+  /** How often the first two are looked at; Node's default would make 5 seconds 35. */
+  connectionsCheckingInterval: 1_000,
 };
 const MAX_CONNECTIONS = 1_024;
+/** Of an IPv4 address, or an IPv6 /64. */
+const PER_SOURCE = 128;
 const MAX_BODY_OCTETS = 4_096;

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { listenUb } from '../../src/bsf/ub-server.ts';
@@ -95,4 +95,34 @@ test('an address that is taken is named', async (t) => {
   t.teardown(() => server.close());
   const taken = { instanceOf: ConfigError, code: 'ERR_CONFIG_ADDRESS', message: /127\.0\.0\.1/ };
   await t.throwsAsync(listenUb(ub, server.address), taken);
+});
+
+test('a connection on which nothing, or not all, comes ends within seconds', async (t) => {
+  const port = Number((await serveUb(t, makeBsf(t).ub)).port);
+  const started = `GET / HTTP/1.1\r\nHost: bsf\r\n`;
+  const statuses = ['', started, `${started}Content-Length: 9\r\n\r\nab`].map(async (octets) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(octets);
+    return (await drained(socket)).toString('latin1').split('\r\n', 1)[0];
+  });
+  for (const status of await Promise.all(statuses)) t.is(status, 'HTTP/1.1 408 Request Timeout');
+});
+
+test('one source has 128 connections, and gets another when one of them ends', async (t) => {
+  const port = Number((await serveUb(t, makeBsf(t).ub)).port);
+  const dial = async (): Promise<Socket> => {
+    const socket = connect(port, '127.0.0.1');
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  };
+  const held: Socket[] = [];
+  for (let i = 0; i < 128; i += 1) held.push(await dial());
+  t.is((await drained(await dial())).length, 0);
+  const [first] = held;
+  const asked = `GET /x HTTP/1.1\r\nHost: bsf\r\nConnection: close\r\n\r\n`;
+  first?.end(asked);
+  t.regex((first && (await drained(first)).toString()) ?? '', /^HTTP\/1.1 404 /);
+  t.regex(await firstLine(port, asked), /404/);
 });
