@@ -89,7 +89,10 @@ function subjectOf(line: string): string[] {
   const [name = '', first = '', second = ''] = line.split(/\s+/);
   if (name === 'ue-listen') return [name];
   if (first === 'sa') return [name, first, second];
-  return [name, ['send', 'serve', 'aka', 'inspect', 'demo'].includes(first) ? first : 'send'];
+  return [
+    name,
+    ['send', 'serve', 'bsf', 'aka', 'inspect', 'demo'].includes(first) ? first : 'send',
+  ];
 }
 
 async function unknownOptions(line: string): Promise<string[]> {

@@ -26,7 +26,7 @@ export interface UbOptions {
   /** Where a run that succeeds leaves its Ks; the same as the BSF core's. */
   readonly sessions: BootstrapSessions;
   readonly clock: Clock;
-  /** A session lives `defaultSeconds`. */
+  /** A session lives `defaultSeconds`, and `maxSeconds` at most. */
   readonly policy: TlsPolicy['keyLifetime'];
   /** The BSF's own name, and the realm, when it is not the one that TS 23.003 16.2 gives for the IMPI. */
   readonly fqdn?: Fqdn;
@@ -88,7 +88,8 @@ export function createUb(options: UbOptions): Ub {
   ): UbAnswer => {
     const bTid = bTidOf(rand, realmOf(impi));
     const createdAt = clock.now();
-    const expiresAt = (Math.floor(createdAt / 1_000) + policy.defaultSeconds) * 1_000;
+    const lifetimeSeconds = Math.min(policy.defaultSeconds, policy.maxSeconds);
+    const expiresAt = (Math.floor(createdAt / 1_000) + lifetimeSeconds) * 1_000;
     sessions.add({ bTid, impi, rand, ks: ks.slice(), gbaU, createdAt, expiresAt });
     publish('gba:ub:bootstrapped', { impi, bTid });
     const body = encodeBootstrappingInfo({ bTid, expiresAt });

@@ -1,17 +1,13 @@
 /** `naf-push bsf`: the BSF as a service, for NAFs over Nbsp_GBA and for UEs over Ub. */
 import { Option, type Command } from 'commander';
-import { createBsf } from '../bsf/bsf.ts';
-import { createNbsp } from '../bsf/nbsp.ts';
-import { listenNbsp } from '../bsf/nbsp-server.ts';
-import { createSessions } from '../bsf/sessions.ts';
-import { createUb } from '../bsf/ub.ts';
-import { listenUb, type UbServer } from '../bsf/ub-server.ts';
+import { listenBsf, type BsfServer } from '../bsf/bsf-server.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import { placesOf } from '../compose/bsf.ts';
 import { requireLoopback } from '../compose/demo-keys.ts';
 import type { Fqdn } from '../ids.ts';
 import { systemClock } from '../lib/clock.ts';
+import type { TlsPolicy } from '../lib/suites.ts';
 import { formatHttp2Address, parseHttp2Address, type Http2Address } from '../net/http2-address.ts';
-import type { Http2Server } from '../net/http2-server.ts';
 import { readNafs, type NafRecord } from '../store/nafs.ts';
 import { loadTlsPolicy } from '../store/policy.ts';
 import { requireProgram } from './exec.ts';
@@ -79,48 +75,43 @@ export function addBsfCommand(program: Command, io: CommandIo): void {
 }
 
 async function serve(options: BsfCommandOptions, io: CommandIo): Promise<void> {
-  const { listen = [], ub: ubAddress } = options;
+  const { listen, ub, name: fqdn, lifetime } = options;
   const nafs = nafsFor(options);
   if (options.av) requireProgram('--av exec:', options.av[0] ?? '', io.env['PATH']);
   const known = await openSubscribers(options, [], io);
-  const endNarration = narrate(io, { command: 'naf-push', ...options });
-  const servers: (Http2Server | UbServer)[] = [];
+  if (known.demo && options.dangerouslyAllowDemoKeys !== true) {
+    requireLoopback(placesOf(options), 'give --subscribers FILE, or --dangerously-allow-demo-keys');
+  }
   const policy = loadTlsPolicy();
-  const keyLifetime = {
-    ...policy.keyLifetime,
-    ...(options.lifetime !== undefined && { defaultSeconds: options.lifetime }),
-  };
-  const sessions = createSessions(systemClock);
-  const named = options.name !== undefined && { fqdn: options.name };
-  const core = { hss: known.hss, sessions, clock: systemClock, policy: keyLifetime, ...named };
+  const endNarration = narrate(io, { command: 'naf-push', ...options });
   try {
-    if (known.demo && options.dangerouslyAllowDemoKeys !== true) {
-      const far = [
-        ...listen.filter((one) => one.scheme !== 'unix'),
-        ...(ubAddress ? [ubAddress] : []),
-      ];
-      requireLoopback(far, 'give --subscribers FILE, or --dangerously-allow-demo-keys');
+    const bsf = await listenBsf({
+      hss: known.hss,
+      clock: systemClock,
+      policy: withLifetime(policy, lifetime),
+      nafs,
+      ...(listen && { listen }),
+      ...(ub && { ub }),
+      ...(fqdn !== undefined && { fqdn }),
+    });
+    try {
+      announce(bsf, options, io);
+      await whenAborted(io.signal);
+      await bsf.drain();
+    } finally {
+      await bsf.close();
     }
-    const nbsp = createNbsp({ bsf: createBsf(core), clock: systemClock });
-    const nbspAt: string[] = [];
-    for (const address of listen) {
-      const server = await listenNbsp({ nbsp, nafs, address, policy, clock: systemClock });
-      servers.push(server);
-      nbspAt.push(formatHttp2Address(server.address));
-    }
-    const ub = ubAddress && (await listenUb(createUb(core), ubAddress));
-    if (ub) servers.push(ub);
-    announce(nbspAt, ub && `http://${formatEndpoint(ub.address)}`, options, io);
-    await whenAborted(io.signal);
-    await Promise.all(servers.map((server) => server.drain()));
     throw new CommandFailure(EXIT.interrupted);
   } finally {
-    await Promise.all(servers.map((server) => server.close()));
-    sessions.close();
     io.stdin.destroy();
     await known.close();
     endNarration();
   }
+}
+
+function withLifetime(policy: TlsPolicy, seconds: number | undefined): TlsPolicy {
+  if (seconds === undefined) return policy;
+  return { ...policy, keyLifetime: { ...policy.keyLifetime, defaultSeconds: seconds } };
 }
 
 /** Nobody asks a BSF without NAFs, and NAFs that nobody lets in are a mistake. */
@@ -134,19 +125,11 @@ function nafsFor({ listen, nafs, ub }: BsfCommandOptions): readonly NafRecord[] 
   return nafs === undefined ? [] : readNafs(nafs);
 }
 
-function announce(
-  nbsp: readonly string[],
-  ub: string | undefined,
-  { json, quiet }: BsfCommandOptions,
-  io: CommandIo,
-): void {
+function announce(bsf: BsfServer, { json, quiet }: BsfCommandOptions, io: CommandIo): void {
+  const nbsp = bsf.nbsp.map(formatHttp2Address);
+  const ub = bsf.ub && `http://${formatEndpoint(bsf.ub)}`;
   if (json === true) {
-    writeJson(io.stdout, {
-      event: 'ready',
-      nbsp,
-      ...(ub !== undefined && { ub }),
-      pid: process.pid,
-    });
+    writeJson(io.stdout, { event: 'ready', nbsp, ub, pid: process.pid });
     return;
   }
   if (quiet === true) return;

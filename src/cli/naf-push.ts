@@ -1,6 +1,7 @@
 /** The command `naf-push`: what a network application does. */
 import { Command } from 'commander';
 import { addAkaCommand } from './aka.ts';
+import { addBsfCommand } from './bsf.ts';
 import { addInspectCommand } from './inspect.ts';
 import { addDemoCommand } from './demo.ts';
 import { EXIT, type CommandIo } from './io.ts';
@@ -21,6 +22,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
     .addHelpText('after', EXAMPLES);
   addSendCommand(program, io);
   addServeCommand(program, io);
+  addBsfCommand(program, io);
   addSaCommand(program, io);
   addAkaCommand(program, io);
   addInspectCommand(program, io);

@@ -19,6 +19,11 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
   'gba:wake:failed': ({ impi, wakes }) =>
     `${wakes === 1 ? 'one wake' : `${wakes} wakes`} had no effect on ${impi}: it is off or out of reach, ` +
     'or it has lost its state; it gets a new key',
+  'gba:bsf:disconnected': ({ to, reason }) => `no connection to the BSF at ${to}: ${reason}`,
+  'gba:ub:refused': ({ from, reason, code }) =>
+    `refused a UE at ${from} over Ub: ${reason} (${code})`,
+  'gba:nbsp:refused': ({ naf, from, reason, cause }) =>
+    `refused ${naf} at ${from}: ${reason} (${cause})`,
   'gba:tls:refused': ({ remote, reason, code }) =>
     `no secure layer with ${remote}: ${reason} (${code})`,
   'gba:push:postponed': ({ impi }) => `${impi} says "not now": pushes wait until it takes them`,
@@ -28,6 +33,9 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
 /** What is whose business, when both ends are in one process. */
 const TOLD: Readonly<Record<NarrationOptions['command'], readonly EventName[]>> = {
   'naf-push': [
+    'gba:bsf:disconnected',
+    'gba:ub:refused',
+    'gba:nbsp:refused',
     'gba:trigger:unreachable',
     'gba:trigger:failed',
     'gba:wake:failed',
