@@ -1,5 +1,6 @@
 import test from 'ava';
 import { BsfError, ExecError, GbaError, PushError } from '../../src/errors.ts';
+import { subscribe, type EventTable } from '../../src/lib/events.ts';
 import type { Announcement } from '../../src/naf/announcer.ts';
 import { Device, type DeviceOptions } from '../../src/naf/device.ts';
 import type { Patience } from '../../src/naf/search.ts';
@@ -96,6 +97,80 @@ test('a UE that holds a valid key gets time to come back by itself', async (t) =
   t.deepEqual(deeds, []);
   await advance(1);
   t.deepEqual(deeds, ['announce at 2000', 'trigger']);
+});
+
+const wakes: Partial<DeviceOptions> = {
+  canReconnect: () => true,
+  nextWake: () => new Uint8Array(18),
+};
+const patient: Patience = { triggerMs: 15_000, giveUpMs: Infinity };
+
+test.serial(
+  'a UE that can be called gets three wakes in 15 s, then a new key, and why is told',
+  async (t) => {
+    const failed: EventTable['gba:wake:failed'][] = [];
+    t.teardown(subscribe('gba:wake:failed', (message) => failed.push(message)));
+    const { deeds, enqueue, advance } = makeDevice({ ...wakes, patience: patient });
+    enqueue({ seq: 1 });
+    await advance(0);
+    t.deepEqual(deeds, ['trigger']);
+    for (const ms of [4_999, 1, 5_000, 4_999]) await advance(ms);
+    t.deepEqual(
+      deeds.filter((deed) => deed !== 'silence'),
+      ['trigger', 'trigger', 'trigger'],
+    );
+    t.deepEqual(failed, []);
+    await advance(1);
+    t.deepEqual(failed, [{ impi, wakes: 3, ms: 15_000 }]);
+    t.deepEqual(deeds.slice(-3), ['silence', 'announce at 15000', 'trigger']);
+  },
+);
+
+test('wakes take a third of the time there is at the most', async (t) => {
+  const { deeds, enqueue, advance } = makeDevice({
+    ...wakes,
+    patience: { ...patient, giveUpMs: 9_000 },
+  });
+  enqueue({ seq: 1 });
+  for (const ms of [0, 1_000, 1_000, 999]) await advance(ms);
+  t.false(deeds.some((deed) => deed.startsWith('announce')));
+  await advance(1);
+  t.true(deeds.includes('announce at 3000'));
+});
+
+test('a UE that cannot be called is waited for as long as ever: 2 s, or as it is told', async (t) => {
+  for (const [reconnectMs, expected] of [
+    [undefined, 2_000],
+    [700, 700],
+  ] as const) {
+    const { deeds, enqueue, advance } = makeDevice({
+      canReconnect: () => true,
+      patience: { ...patient, ...(reconnectMs !== undefined && { reconnectMs }) },
+    });
+    enqueue({ seq: 1 });
+    await advance(expected - 1);
+    t.deepEqual(deeds, []);
+    await advance(1);
+    t.deepEqual(deeds, [`announce at ${expected}`, 'trigger']);
+  }
+});
+
+test('a NAF that sends no triggers sends no wakes', async (t) => {
+  const { deeds, enqueue, advance } = makeDevice({ ...wakes, announce: undefined });
+  enqueue({ seq: 1 });
+  for (let second = 0; second < 20; second += 1) await advance(1_000);
+  t.deepEqual(deeds, []);
+});
+
+test('a push that is over while wakes are out ends them', async (t) => {
+  const { deeds, enqueue, advance, clock } = makeDevice({ ...wakes, patience: patient });
+  enqueue({ seq: 1, ttlMs: 7_000 });
+  for (let second = 0; second < 20; second += 1) await advance(1_000);
+  t.deepEqual(
+    deeds.filter((deed) => deed !== 'silence'),
+    ['trigger', 'trigger'],
+  );
+  t.is(clock.pending, 0);
 });
 
 test('without an address nothing is sent, and the UE may still dial', async (t) => {
