@@ -72,6 +72,7 @@ export type {
   SaTerms,
   SaWake,
 } from './sa/association.ts';
+export type { Resumption } from './sa/sessions.ts';
 export { openSaFile } from './store/sa-file.ts';
 export type { SaFileOptions } from './store/sa-file.ts';
 export { openStoreKey } from './store/store-key.ts';

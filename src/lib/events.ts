@@ -55,15 +55,27 @@ export interface EventTable {
   'gba:store:failed': { reason: string };
   /** NAF: a TCP connection came in. */
   'gba:tls:accepted': { remote: string };
-  /** Either end: a full handshake under the association's own key is complete. */
-  'gba:tls:secured': { bTid: string; version: string; suite: string; remote: string; ms: number };
+  /** Either end: a handshake under the association's own key is complete, or one that took up its session. */
+  'gba:tls:secured': {
+    bTid: string;
+    version: string;
+    suite: string;
+    remote: string;
+    ms: number;
+    resumed: boolean;
+  };
   /** Either end: a handshake failed; `code` says why, the wire does not. */
   'gba:tls:refused': { remote: string; code: string; reason: string };
   /** UE: a connection attempt starts or has failed. */
   'gba:dial:started': { bTid: string; to: string };
   'gba:dial:failed': { bTid: string; to: string; code: string; reason: string };
   /** NAF: the UE said how it takes pushes; the layer is open. */
-  'gba:layer:opened': { bTid: string; impi: string; via: 'bootstrap' | 'reconnect'; ms: number };
+  'gba:layer:opened': {
+    bTid: string;
+    impi: string;
+    via: 'bootstrap' | 'reconnect' | 'resume';
+    ms: number;
+  };
   /** Either end: the layer is gone. */
   'gba:layer:closed': { bTid: string; reason: string };
   /** NAF: the UE said "not now"; the push goes out again after `afterMs`. */

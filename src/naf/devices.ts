@@ -13,6 +13,7 @@ import type { SecuredSocket } from '../net/secured-socket.ts';
 import { exportWakeKey } from '../net/wake-key.ts';
 import type { Closed } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
+import { SaSessions } from '../sa/sessions.ts';
 import { announceTo, type Announcement, type AnnouncerOptions, type Resync } from './announcer.ts';
 import { Device } from './device.ts';
 import { Layer } from './layer.ts';
@@ -30,6 +31,8 @@ export interface DevicesOptions extends Omit<PushServerOptions, 'listen'> {
 const DEFAULT_PATIENCE: Patience = { triggerMs: 15_000, giveUpMs: Infinity };
 /** Half of the 16 IND values that push cycles through, so that late and reordered triggers still hold. */
 const MAX_ANNOUNCED = 8;
+/** TLS sessions of one association: that of its layer, and one of a handshake that crosses it. */
+const MAX_SESSIONS = 2;
 
 export class Devices {
   readonly registry: SaRegistry;
@@ -50,6 +53,7 @@ export class Devices {
         this.#endLayer(sa);
       },
       ...(options.saStore && { store: options.saStore }),
+      ...(options.resumption === 'sa-bound' && { sessions: new SaSessions(MAX_SESSIONS) }),
     });
     this.#announcer = {
       bsf,
@@ -102,7 +106,8 @@ export class Devices {
   /** A UE has proved a key: its layer serves once it has said how it takes pushes. */
   accept(secured: SecuredSocket): void {
     const { bTid, impi } = secured.sa;
-    const via = this.registry.current(bTid)?.state === 'announced' ? 'bootstrap' : 'reconnect';
+    const isFirst = this.registry.current(bTid)?.state === 'announced';
+    const via = isFirst ? 'bootstrap' : secured.resumed ? 'resume' : 'reconnect';
     this.registry.establish(bTid);
     const device = this.of(impi);
     const layer: Layer = new Layer({

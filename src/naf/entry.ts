@@ -3,8 +3,8 @@ import type { PushAnswer, PushMessage } from '../codec/push.ts';
 import type { GbaErrorCode } from '../errors.ts';
 import type { Impi, PushId } from '../ids.ts';
 
-/** The cheapest way that was valid when the push went out. */
-export type Via = 'reuse' | 'reconnect' | 'bootstrap';
+/** The cheapest way that was valid when the push went out, cheapest first. */
+export type Via = 'reuse' | 'resume' | 'reconnect' | 'bootstrap';
 
 /** Why a push came to nothing. */
 export type DeadReason = 'expired' | 'refused' | 'interrupted' | 'dropped';

@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
 import type { Bsf, GbaType, TriggerSender } from '../ports.ts';
 import type { SaStore } from '../sa/association.ts';
+import type { Resumption } from '../sa/sessions.ts';
 import type { Patience } from './search.ts';
 
 /** What a NAF is made of, and how it behaves. */
@@ -23,6 +24,8 @@ export interface PushServerOptions {
   readonly advertise?: Endpoint;
   /** What new associations are bound to. Default TLS 1.3. */
   readonly binding?: TlsBinding;
+  /** Default `off`. `sa-bound` shortens TLS 1.2 handshakes of UEs that do the same; see `Resumption`. */
+  readonly resumption?: Resumption;
   /** Default and limit: the policy's. */
   readonly lifetimeSeconds?: number;
   /** Where new keys shall be derived. Default: on the card when it has GBA_U, else on the ME. */

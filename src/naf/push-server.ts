@@ -48,12 +48,14 @@ export class PushServer {
       address: () => this.address,
       ended: this.#end.signal,
     });
+    const { registry } = this.#devices;
     this.listening = listenPsk({
       ...options.listen,
       policy,
       clock,
       versions: [binding.version],
-      find: (identity) => this.#devices.registry.find(identity),
+      find: (identity) => registry.find(identity),
+      sessions: registry.sessions,
       onLayer: (secured) => {
         this.#devices.accept(secured);
       },
@@ -73,6 +75,11 @@ export class PushServer {
   /** Handshakes in which an association's own key was looked up and used. */
   get fullHandshakes(): number {
     return this.#psk?.fullHandshakes ?? 0;
+  }
+
+  /** Handshakes that took up a TLS 1.2 session of a live association. */
+  get resumedHandshakes(): number {
+    return this.#psk?.resumedHandshakes ?? 0;
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
 import type { LiveSa } from '../sa/association.ts';
+import type { SaSessions } from '../sa/sessions.ts';
 import { COAPS_TCP_PORT, formatEndpoint, type Endpoint } from '../codec/address.ts';
 import type { SecuredSocket } from './secured-socket.ts';
 import { ALPN_COAP, channelErrorOf, clientTlsOptions, handshakeFault } from './tls.ts';
@@ -17,6 +18,8 @@ export interface DialPskOptions extends Endpoint {
   readonly clock: Clock;
   /** The association's own unless given, else `3GPP-bootstrapping;` and the B-TID. */
   readonly identity?: PskIdentity;
+  /** Where the association keeps its newest TLS 1.2 session, which is offered; absent: none is. */
+  readonly sessions?: SaSessions | undefined;
   /** Refuse a peer that does not answer ALPN `coap`: true unless the port is 5684 (RFC 8323 8.2). */
   readonly requireAlpn?: boolean;
   /** Gets each line of the TLS key log. */
@@ -25,8 +28,8 @@ export interface DialPskOptions extends Endpoint {
 }
 
 /**
- * Opens a TCP connection and a full TLS handshake under the association's key, both within the
- * policy's `handshakeTimeoutMs`. The association itself stays as it is, also after a failure.
+ * Opens a TCP connection and does a TLS handshake under the association's key, both within the policy's
+ * `handshakeTimeoutMs`. A session that is offered may shorten it; one that failed is not offered again. The association itself stays as it is, also after a failure.
  * @throws ChannelError ERR_CHANNEL_UNREACHABLE without TCP, _TIMEOUT, _REFUSED when the peer has not
  * this key, _CERTIFICATE when it shows a certificate, _POLICY, _PROTOCOL, _CLOSED; `signal.reason`
  * unchanged when aborted.
@@ -48,6 +51,7 @@ export async function dialPsk(options: DialPskOptions): Promise<SecuredSocket> {
     socket.destroy();
     signal?.throwIfAborted();
     const error = channelErrorOf(cause);
+    if (error.code !== 'ERR_CHANNEL_UNREACHABLE') options.sessions?.forget(sa.bTid);
     publish('gba:tls:refused', { remote, code: error.code, reason: error.message });
     throw error;
   } finally {
@@ -56,20 +60,37 @@ export async function dialPsk(options: DialPskOptions): Promise<SecuredSocket> {
   const handshakeMs = clock.monotonic() - startedAt;
   const { name: suite } = socket.getCipher();
   const version = socket.getProtocol() ?? '';
-  publish('gba:tls:secured', { bTid: sa.bTid, version, suite, remote, ms: handshakeMs });
-  return { socket, sa, handshakeMs, remote };
+  const resumed = sa.binding.version === '1.2' && socket.isSessionReused();
+  if (!resumed) keepSession(socket, options);
+  publish('gba:tls:secured', { bTid: sa.bTid, version, suite, remote, ms: handshakeMs, resumed });
+  return { socket, sa, handshakeMs, remote, resumed };
 }
 
-function open({ host, port, sa, policy, keylog, ...options }: DialPskOptions): TLSSocket {
-  const { binding, nafFqdn: serverName, key } = sa;
-  const identity = options.identity ?? sa.dial?.identity ?? pskIdentityOf(sa.bTid);
-  const tls = clientTlsOptions(policy, { binding, serverName, identity, key });
+function open({ host, port, policy, keylog, ...options }: DialPskOptions): TLSSocket {
+  const { binding, nafFqdn: serverName, key, bTid } = options.sa;
+  const identity = identityOf(options);
+  const session = options.sessions?.latest(bTid)?.octets;
+  const tls = clientTlsOptions(policy, { binding, serverName, identity, key, session });
   const socket = connect({ host, port, ...tls });
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   socket.on('error', ignore);
   if (keylog !== undefined) socket.on('keylog', keylog);
   return socket;
+}
+
+function identityOf({ sa, identity }: Pick<DialPskOptions, 'sa' | 'identity'>): PskIdentity {
+  return identity ?? sa.dial?.identity ?? pskIdentityOf(sa.bTid);
+}
+
+/** After a full handshake: the next one may be shorter. */
+function keepSession(socket: TLSSocket, options: DialPskOptions): void {
+  const { sa, sessions, signal } = options;
+  if (sessions === undefined || sa.binding.version !== '1.2' || signal?.aborted === true) return;
+  const octets = socket.getSession();
+  const { bTid, key } = sa;
+  // Nobody asks for it by its id, and Node.js puts octets of its own around it, from 22 on.
+  if (octets) sessions.keep({ id: bTid, bTid, identity: identityOf(options), key, octets });
 }
 
 function alpnFault(socket: TLSSocket, options: DialPskOptions): ChannelError | undefined {

@@ -13,8 +13,10 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import type { LiveSa } from '../sa/association.ts';
+import type { SaSessions } from '../sa/sessions.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
-import { Handshakes, type HandshakeLimits } from './handshakes.ts';
+import { Handshakes, type Handshake, type HandshakeLimits } from './handshakes.ts';
+import { SaBoundResumption } from './resumption.ts';
 import type { SecuredSocket } from './secured-socket.ts';
 import { channelErrorOf, handshakeFault, serverTlsOptions } from './tls.ts';
 
@@ -30,6 +32,8 @@ export interface ListenPskOptions extends Endpoint {
    * over, which is not checked here again. It must not throw.
    */
   readonly find: (identity: string) => LiveSa | undefined;
+  /** Where associations keep their TLS 1.2 sessions; absent: no handshake is resumed. */
+  readonly sessions?: SaSessions | undefined;
   /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
   readonly decoySecret?: Uint8Array;
   /** Gets each line of the TLS key log. */
@@ -54,6 +58,14 @@ export async function listenPsk(options: ListenPskOptions): Promise<PskServer> {
 type Lookup =
   { readonly identity: string; readonly sa: LiveSa; readonly key: Uint8Array } | GbaError;
 
+/** The association that a handshake proved, and by which identity and key, in it or before it. */
+interface Proof {
+  readonly sa: LiveSa;
+  readonly identity: string;
+  readonly key: Uint8Array;
+  readonly resumed: boolean;
+}
+
 /** A listener; `listenPsk` makes it. Why a handshake failed is told by events, never on the wire. */
 export class PskServer {
   /** Resolves when it no longer listens and every connection is over. */
@@ -69,8 +81,10 @@ export class PskServer {
   readonly #connections = new Set<Socket>();
   readonly #handshakes: Handshakes;
   readonly #lookups = new WeakMap<TLSSocket, Lookup>();
+  readonly #resumption: SaBoundResumption | undefined;
   #address: Endpoint;
   #fullHandshakes = 0;
+  #resumedHandshakes = 0;
 
   /** It does not listen yet. @throws ConfigError when this runtime has no group of the policy. */
   constructor(options: ListenPskOptions) {
@@ -85,6 +99,11 @@ export class PskServer {
         tellRefused(remote, fault);
       },
     });
+    const { sessions, versions } = options;
+    this.#resumption =
+      sessions && versions?.includes('1.2') === true
+        ? new SaBoundResumption({ sessions, isLive: (session) => this.#isLive(session) })
+        : undefined;
     this.#tls = this.#createTls();
     this.closed = new Promise((resolve) => this.#tcp.once('close', resolve));
     this.#tcp.on('connection', (raw) => {
@@ -100,6 +119,11 @@ export class PskServer {
   /** Handshakes whose own lookup returned the key that proved both ends. */
   get fullHandshakes(): number {
     return this.#fullHandshakes;
+  }
+
+  /** Handshakes that took up a session of a live association (TLS 1.2). */
+  get resumedHandshakes(): number {
+    return this.#resumedHandshakes;
   }
 
   get pendingHandshakes(): number {
@@ -141,7 +165,9 @@ export class PskServer {
   #createTls(): TlsServer {
     const { policy, versions = ['1.3'], keylog } = this.#options;
     const pskCallback = (socket: TLSSocket, identity: string) => this.#choosePsk(socket, identity);
-    const tls = createTlsServer(serverTlsOptions(policy, { versions, pskCallback }));
+    const resumption = this.#resumption === undefined ? 'off' : 'sa-bound';
+    const tls = createTlsServer(serverTlsOptions(policy, { versions, resumption, pskCallback }));
+    this.#resumption?.attach(tls);
     tls.on('secureConnection', (socket) => {
       this.#secured(socket);
     });
@@ -159,9 +185,11 @@ export class PskServer {
     this.#connections.add(raw);
     raw.once('close', () => this.#connections.delete(raw));
     raw.on('error', ignore);
-    const { remote } = this.#handshakes.begin(raw);
-    publish('gba:tls:accepted', { remote });
-    this.#tls.emit('connection', raw);
+    const handshake = this.#handshakes.begin(raw);
+    publish('gba:tls:accepted', { remote: handshake.remote });
+    const pass = () => this.#tls.emit('connection', raw);
+    if (this.#resumption === undefined) pass();
+    else this.#resumption.readHello(raw, handshake, pass);
   }
 
   /** The decoy is made in every case, so that its cost tells nothing. */
@@ -189,24 +217,42 @@ export class PskServer {
   #secured(socket: TLSSocket): void {
     socket.on('error', ignore);
     const handshake = this.#handshakes.end(socket);
-    const proof = this.#prove(socket);
-    if (handshake === undefined || proof instanceof GbaError) {
+    if (handshake === undefined) {
       socket.destroy();
-      if (handshake && proof instanceof GbaError) tellRefused(handshake.remote, proof);
       return;
     }
-    this.#fullHandshakes += 1;
+    const proof = this.#prove(socket, handshake);
+    if (proof instanceof GbaError) {
+      socket.destroy();
+      tellRefused(handshake.remote, proof);
+      return;
+    }
+    const { sa, identity, key, resumed } = proof;
+    const { bTid } = sa;
+    if (resumed) this.#resumedHandshakes += 1;
+    else this.#fullHandshakes += 1;
+    if (!resumed) this.#resumption?.keep({ bTid, identity, key }, socket);
     const { remote, startedAt } = handshake;
     const handshakeMs = this.#options.clock.monotonic() - startedAt;
     const { name: suite } = socket.getCipher();
     const version = socket.getProtocol() ?? '';
-    publish('gba:tls:secured', { bTid: proof.bTid, version, suite, remote, ms: handshakeMs });
-    this.#options.onLayer({ socket, sa: proof, handshakeMs, remote });
+    publish('gba:tls:secured', { bTid, version, suite, remote, ms: handshakeMs, resumed });
+    this.#options.onLayer({ socket, sa, handshakeMs, remote, resumed });
   }
 
-  /** The association whose key this very handshake looked up and used, if it is still good for it. */
-  #prove(socket: TLSSocket): LiveSa | GbaError {
-    const used = this.#lookups.get(socket);
+  #isLive({ identity, key }: Pick<Proof, 'identity' | 'key'>): boolean {
+    const lookup = this.#lookUp(identity, 'TLSv1.2');
+    return !(lookup instanceof GbaError) && lookup.key === key;
+  }
+
+  /**
+   * The association whose key this very handshake looked up and used, or whose session it took up, if
+   * it is still good for it.
+   */
+  #prove(socket: TLSSocket, handshake: Handshake): Proof | GbaError {
+    const lookup = this.#lookups.get(socket);
+    const session = lookup ? undefined : this.#resumption?.resumedBy(socket, handshake);
+    const used = lookup ?? session;
     if (used === undefined) {
       return new ChannelError('ERR_CHANNEL_POLICY', 'this handshake looked up no key');
     }
@@ -215,10 +261,12 @@ export class PskServer {
     if (current instanceof GbaError) return current;
     const { sa, key } = current;
     if (key !== used.key) {
-      return new SaError('ERR_SA_UNKNOWN', `${used.sa.bTid} ended during the handshake`);
+      return new SaError('ERR_SA_UNKNOWN', `${sa.bTid} ended during the handshake`);
     }
     const { policy } = this.#options;
-    return handshakeFault(socket, sa.binding, policy) ?? nameFault(socket, sa, policy) ?? sa;
+    const named = 'serverName' in used ? used.serverName : socket.servername || undefined;
+    const fault = handshakeFault(socket, sa.binding, policy) ?? nameFault(named, sa, policy);
+    return fault ?? { sa, identity: used.identity, key, resumed: session !== undefined };
   }
 }
 
@@ -232,11 +280,11 @@ function keyOf({ key, uiccKey }: LiveSa, identity: string): Uint8Array {
  * address is no name (RFC 6066 3): libcoap sends the one that it dials.
  */
 function nameFault(
-  { servername }: TLSSocket,
+  serverName: string | undefined,
   { nafFqdn }: LiveSa,
   { requireServerName }: TlsPolicy,
 ): ChannelError | undefined {
-  const name = servername && isIP(servername) === 0 ? servername : undefined;
+  const name = serverName && isIP(serverName) === 0 ? serverName : undefined;
   if (name ? name.toLowerCase() === nafFqdn : !requireServerName) return undefined;
   const named = name ? JSON.stringify(name) : 'nobody';
   return new ChannelError('ERR_CHANNEL_POLICY', `the client names ${named}, not ${nafFqdn}`);

@@ -7,6 +7,8 @@ export interface SecuredSocket {
   readonly socket: TLSSocket;
   /** The association whose key proved both ends. */
   readonly sa: LiveSa;
+  /** True when the proof is a session that the association keeps from an earlier handshake (TLS 1.2). */
+  readonly resumed: boolean;
   /** NAF: from the TCP connection to the proof. UE: from the call, so with DNS and TCP. */
   readonly handshakeMs: number;
   /** The peer, `host:port` or `[host]:port`. */

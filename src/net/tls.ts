@@ -11,6 +11,7 @@ import { ChannelError, ConfigError, GbaError, reasonOf, type GbaErrorCode } from
 import { PSK_NAMESPACE, type Fqdn } from '../ids.ts';
 import { concat, uintBytes, view } from '../lib/bytes.ts';
 import type { SuiteName, TlsBinding, TlsPolicy, TlsVersion } from '../lib/suites.ts';
+import type { Resumption } from '../sa/sessions.ts';
 
 /** The protocol name of CoAP over TLS (RFC 8323 8.2). */
 export const ALPN_COAP = 'coap';
@@ -19,13 +20,15 @@ export interface ServerTls {
   readonly versions: readonly TlsVersion[];
   /** The one application protocol; default `coap`. */
   readonly alpn?: string;
+  /** Default `off`: what a handshake leaves is of no use to another one. */
+  readonly resumption?: Resumption;
   readonly pskCallback: NonNullable<TlsOptions['pskCallback']>;
 }
 
 /** Options of the NAF's listener. @throws ConfigError when this runtime has no group of the policy. */
 export function serverTlsOptions(
   policy: TlsPolicy,
-  { versions, alpn = ALPN_COAP, pskCallback }: ServerTls,
+  { versions, alpn = ALPN_COAP, resumption = 'off', pskCallback }: ServerTls,
 ): TlsOptions {
   const suites = [
     ...(versions.includes('1.3') ? policy.suites13 : []),
@@ -33,6 +36,8 @@ export function serverTlsOptions(
   ];
   return {
     ...commonOptions(policy, { versions, suites, alpn }),
+    // A session of an association ends with it; this only has to be no earlier.
+    ...(resumption === 'sa-bound' && { sessionTimeout: policy.keyLifetime.maxSeconds }),
     honorCipherOrder: true,
     dhparam: dhParameters(policy.minDhBits),
     requestCert: false,
@@ -50,6 +55,8 @@ export interface ClientTls {
   readonly alpn?: string;
   /** 32 octets. */
   readonly key: Uint8Array;
+  /** What an earlier handshake under this key left, to be offered (TLS 1.2). */
+  readonly session?: Uint8Array | undefined;
 }
 
 /**
@@ -57,7 +64,7 @@ export interface ClientTls {
  * @throws ChannelError ERR_CHANNEL_POLICY when the policy does not name the suite, ConfigError as above.
  */
 export function clientTlsOptions(policy: TlsPolicy, client: ClientTls): ConnectionOptions {
-  const { binding, serverName, identity, key, alpn = ALPN_COAP } = client;
+  const { binding, serverName, identity, key, session, alpn = ALPN_COAP } = client;
   if (binding.version === '1.2' && !policy.suites12.includes(binding.suite)) {
     throw new ChannelError('ERR_CHANNEL_POLICY', `the TLS policy does not allow ${binding.suite}`);
   }
@@ -66,6 +73,7 @@ export function clientTlsOptions(policy: TlsPolicy, client: ClientTls): Connecti
     ...commonOptions(policy, { versions: [binding.version], suites, alpn }),
     minDHSize: policy.minDhBits,
     ...(serverName !== undefined && { servername: serverName }),
+    ...(binding.version === '1.2' && session && { session: view(session) }),
     rejectUnauthorized: true,
     checkServerIdentity: refuseCertificate,
     pskCallback: (hint) => (namesGba(hint) ? { identity, psk: key } : null),
@@ -117,7 +125,7 @@ export function channelErrorOf(error: unknown): GbaError {
   });
 }
 
-/** Nothing trusted, nothing resumed, nothing renegotiated. */
+/** Nothing trusted, no tickets, nothing renegotiated; a session is of no use after a second. */
 function commonOptions(
   policy: TlsPolicy,
   {

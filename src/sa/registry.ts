@@ -21,6 +21,7 @@ import {
   type SaRecord,
   type SaStore,
 } from './association.ts';
+import type { SaSessions } from './sessions.ts';
 
 export interface SaRegistryOptions {
   readonly clock: Clock;
@@ -28,6 +29,8 @@ export interface SaRegistryOptions {
   readonly onClosed?: (sa: Closed) => void;
   /** Where they outlive the process; what it holds is live from the start. It is not closed here. */
   readonly store?: SaStore;
+  /** TLS sessions that end with their association; absent: there are none. */
+  readonly sessions?: SaSessions;
 }
 
 /** When a key ends, by the clock that never jumps. */
@@ -50,6 +53,8 @@ interface Slot {
  * in it counts by monotonic time: a step of the wall clock ends nothing early, and nothing late.
  */
 export class SaRegistry {
+  /** TLS sessions of its associations; absent: none are kept. */
+  readonly sessions: SaSessions | undefined;
   readonly #clock: Clock;
   readonly #onClosed: (sa: Closed) => void;
   readonly #store: SaStore | undefined;
@@ -61,6 +66,7 @@ export class SaRegistry {
     this.#clock = options.clock;
     this.#onClosed = options.onClosed ?? (() => undefined);
     this.#store = options.store;
+    this.sessions = options.sessions;
     for (const record of options.store?.recovered ?? []) this.#recover(record);
   }
 
@@ -195,6 +201,7 @@ export class SaRegistry {
     siblings?.delete(bTid);
     if (siblings?.size === 0) this.#subscribers.delete(slot.sa.impi);
     const closed = close(slot.sa, reason);
+    this.sessions?.forget(bTid);
     this.#try(() => this.#store?.delete(bTid));
     publish('gba:sa:closed', { bTid, impi: closed.impi, reason });
     this.#onClosed(closed);
@@ -213,6 +220,7 @@ export class SaRegistry {
       if (Math.abs(this.#wallEnd(slot) - sa.expiresAt) > STEP_MS) this.#rewrite(slot);
       close(sa, 'revoked');
     }
+    this.sessions?.clear();
     this.#slots.clear();
     this.#identities.clear();
     this.#subscribers.clear();

@@ -5,6 +5,7 @@ import type { RateLimitOptions } from '../lib/limits.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import type { AtomicStore, HandledLog, Usim } from '../ports.ts';
 import type { SaStore } from '../sa/association.ts';
+import type { Resumption } from '../sa/sessions.ts';
 import type { ConnectPolicy } from './connect-policy.ts';
 import type { PushHandler } from './delivery.ts';
 import type { GpiIntakeOptions } from './gpi-intake.ts';
@@ -18,6 +19,8 @@ export interface UeListenerOptions {
   readonly connectPolicy: ConnectPolicy;
   /** TLS versions that a NAF may bind a key to. Default 1.3 alone. */
   readonly versions?: readonly TlsVersion[];
+  /** Default `off`. `sa-bound`: the newest TLS 1.2 session of an association is offered on its next dial; see `Resumption`. */
+  readonly resumption?: Resumption;
   readonly handler: PushHandler;
   /** Where handled ids are kept, so that a restart handles nothing twice. */
   readonly handledLog: HandledLog;

@@ -50,7 +50,7 @@ export class UeListener {
 
   constructor(options: UeListenerOptions) {
     const { usim, policy, connectPolicy, versions = ['1.3'], clock = systemClock } = options;
-    const { dangerouslyLogKeys, keepaliveMs = 120_000, saStore } = options;
+    const { dangerouslyLogKeys, keepaliveMs = 120_000, saStore, resumption } = options;
     this.#options = options;
     this.#intake = createGpiIntake({
       usim,
@@ -87,6 +87,7 @@ export class UeListener {
       triggerAddress: () => this.#ownAddress(),
       keepaliveMs,
       saStore,
+      resumption,
       onOffer: (envelope, layer) =>
         this.#offer(envelope, layer).catch((error: unknown) => {
           failed(layer.from, error);

@@ -9,6 +9,7 @@ import { dialPsk } from '../net/psk-client.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import { exportWakeKey } from '../net/wake-key.ts';
 import type { LiveSa } from '../sa/association.ts';
+import type { SaSessions } from '../sa/sessions.ts';
 import type { Delivery } from './delivery.ts';
 import { UeLayer, type UeLayerOptions } from './layer.ts';
 
@@ -16,6 +17,8 @@ export interface SessionOptions {
   readonly sa: LiveSa;
   readonly clock: Clock;
   readonly policy: TlsPolicy;
+  /** See `sessions` of `DialPskOptions`. */
+  readonly tlsSessions?: SaSessions | undefined;
   /** The allowed addresses of the NAF, asked for again before each dial. @throws GbaError. */
   readonly addresses: () => Promise<readonly Endpoint[]>;
   /** Of those that dial this NAF: a dial has its turn until the NAF has answered the registration. */
@@ -144,14 +147,16 @@ export class Session {
   }
 
   async #dial(signal: AbortSignal): Promise<SecuredSocket> {
-    const { sa, clock, policy, addresses, dangerouslyLogKeys, dial = dialPsk } = this.#options;
+    const { sa, clock, policy, tlsSessions, addresses, dangerouslyLogKeys } = this.#options;
+    const { dial = dialPsk } = this.#options;
     const keylog = dangerouslyLogKeys && { keylog: dangerouslyLogKeys };
+    const rest = { sa, policy, clock, signal, sessions: tlsSessions, ...keylog };
     let last: unknown;
     for (const address of await addresses()) {
       const to = formatEndpoint(address);
       publish('gba:dial:started', { bTid: sa.bTid, to });
       try {
-        return await dial({ ...address, sa, policy, clock, signal, ...keylog });
+        return await dial({ ...address, ...rest });
       } catch (error) {
         last = error;
         const code = error instanceof GbaError ? error.code : 'aborted';
@@ -170,7 +175,7 @@ export class Session {
       secured,
       clock,
       delivery,
-      via: isFirst ? 'bootstrap' : 'reconnect',
+      via: isFirst ? 'bootstrap' : secured.resumed ? 'resume' : 'reconnect',
       triggerAddress,
       keepaliveMs,
       recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,

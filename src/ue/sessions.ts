@@ -8,6 +8,7 @@ import { createTurns, type Turns } from '../lib/turns.ts';
 import { systemLookup } from '../net/network.ts';
 import type { Announced, Closed, LiveSa, SaStore } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
+import { SaSessions, type Resumption } from '../sa/sessions.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import type { InsideLayer } from './gpi-intake.ts';
 import { Session, type SessionOptions } from './session.ts';
@@ -29,6 +30,8 @@ export interface SessionsOptions extends Pick<
   readonly wakeRate?: RateLimitOptions | undefined;
   /** See `UeListenerOptions`. It is not closed here. */
   readonly saStore?: SaStore | undefined;
+  /** See `UeListenerOptions`. */
+  readonly resumption?: Resumption | undefined;
 }
 
 export type OfferingLayer = Pick<InsideLayer, 'nafFqdn' | 'from'>;
@@ -53,6 +56,7 @@ export class Sessions {
         this.#end(sa);
       },
       ...(options.saStore && { store: options.saStore }),
+      ...(options.resumption === 'sa-bound' && { sessions: new SaSessions(1) }),
     });
     this.#wakes = createWakeIntake({
       registry: this.#registry,
@@ -116,6 +120,7 @@ export class Sessions {
     return new Session({
       ...options,
       sa,
+      tlsSessions: this.#registry.sessions,
       addresses: async () => {
         const known = first;
         first = undefined;

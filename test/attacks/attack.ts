@@ -3,6 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { pskIdentityOf } from '../../src/ids.ts';
 import type { TlsBinding } from '../../src/lib/suites.ts';
 import type { LiveSa } from '../../src/sa/association.ts';
+import type { Resumption } from '../../src/sa/sessions.ts';
 import type { SerialTest } from '../support/peers.ts';
 import { makeSa, TLS13 } from '../support/tls.ts';
 import { startNaive, type NaiveOptions } from './naive.ts';
@@ -36,7 +37,10 @@ export interface Attack {
   readonly succeeds: (scene: Scene) => Promise<boolean>;
 }
 
-/** Two tests: the attack succeeds against a naive server and fails against ours. */
+/**
+ * Two tests: the attack succeeds against a naive server and fails against ours. In TLS 1.2 a third one:
+ * against ours with sessions of its associations.
+ */
 export function testAttack(test: SerialTest, attack: Attack): void {
   const { title, because, binding = TLS13, naive = {}, certified = false } = attack;
   test(`${title}: a naive NAF falls`, async (t) => {
@@ -45,13 +49,20 @@ export function testAttack(test: SerialTest, attack: Attack): void {
     const target = await startNaive(t, [victim, own], { ...naive, tls });
     t.true(await attack.succeeds({ target, victim, own, t }), because);
   });
-  test(`${title}: ours holds`, async (t) => {
-    const [victim, own] = [makeSa({ binding }), makeSa({ binding })];
-    const start = (): Promise<Target> => startOurs(t, [victim, own]);
-    const target = await (certified ? smuggle('createServer', makeCertificate(t), start) : start());
-    t.false(await attack.succeeds({ target, victim, own, t }), because);
-  });
+  for (const resumption of binding.version === '1.2' ? RESUMPTIONS : RESUMPTIONS.slice(0, 1)) {
+    const how = resumption === 'off' ? '' : ' with sessions';
+    test(`${title}: ours${how} holds`, async (t) => {
+      const [victim, own] = [makeSa({ binding }), makeSa({ binding })];
+      const start = (): Promise<Target> => startOurs(t, [victim, own], resumption);
+      const target = await (certified
+        ? smuggle('createServer', makeCertificate(t), start)
+        : start());
+      t.false(await attack.succeeds({ target, victim, own, t }), because);
+    });
+  }
 }
+
+const RESUMPTIONS: readonly Resumption[] = ['off', 'sa-bound'];
 
 /** What the NAF writes first to whoever says this hello; undefined when it refuses him. */
 export async function firstPush({ target }: Scene, hello: RawHello): Promise<string | undefined> {

@@ -7,12 +7,18 @@ import { pskIdentityOf } from '../../src/ids.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { Announced, LiveSa } from '../../src/sa/association.ts';
 import { SaRegistry } from '../../src/sa/registry.ts';
+import { SaSessions, type Resumption } from '../../src/sa/sessions.ts';
 import { makeSa, startNaf } from '../support/tls.ts';
 import { pushTo, type Target } from './target.ts';
 
 /** Our listener with a registry behind it, and what `naf-push -v` would show of it. */
-export async function startOurs(t: ExecutionContext, sas: readonly LiveSa[]): Promise<Target> {
-  const registry = new SaRegistry({ clock: systemClock });
+export async function startOurs(
+  t: ExecutionContext,
+  sas: readonly LiveSa[],
+  resumption: Resumption = 'off',
+): Promise<Target> {
+  const sessions = resumption === 'sa-bound' && { sessions: new SaSessions(2) };
+  const registry = new SaRegistry({ clock: systemClock, ...sessions });
   // The registry wipes the keys that it owns; the players of the scene keep theirs.
   for (const sa of sas) registry.add(makeSa({ ...sa }, Uint8Array.from(sa.key)) as Announced);
   const stderr = new PassThrough({ encoding: 'utf8' });
@@ -31,6 +37,7 @@ export async function startOurs(t: ExecutionContext, sas: readonly LiveSa[]): Pr
   });
   const newest = new Map<string, TLSSocket>();
   const naf = await startNaf(t, [], {
+    ...sessions,
     find: (identity) => {
       lookups.push(identity);
       return registry.find(identity);

@@ -30,6 +30,8 @@ export interface RawHello {
   /** TLS_AES_128_GCM_SHA256 unless given; 0x1302 is TLS_AES_256_GCM_SHA384. */
   readonly suite?: keyof typeof RAW_SUITES;
   readonly serverName?: Uint8Array;
+  /** legacy_session_id, 32 octets; of no meaning in TLS 1.3. */
+  readonly sessionId?: Uint8Array;
 }
 
 /** What the attacker has when the server has let him in. */
@@ -185,7 +187,10 @@ function ticketOf(message: Buffer, suite: Suite, resumption: Buffer): OfferedPsk
   };
 }
 
-function makeHello({ psks, suite: code = 0x1301, serverName }: RawHello, share: KeyObject): Buffer {
+function makeHello(
+  { psks, suite: code = 0x1301, serverName, sessionId = Buffer.alloc(32, 8) }: RawHello,
+  share: KeyObject,
+): Buffer {
   const suite = RAW_SUITES[code];
   const point = share.export({ type: 'spki', format: 'der' }).subarray(-32);
   const identities = psks.map(({ identity }) =>
@@ -208,7 +213,7 @@ function makeHello({ psks, suite: code = 0x1301, serverName }: RawHello, share: 
   const body = Buffer.concat([
     Buffer.of(3, 3),
     Buffer.alloc(32, 7),
-    vector(1, Buffer.alloc(32, 8)),
+    vector(1, sessionId),
     vector(2, uint(2, code)),
     vector(1, Buffer.of(0)),
     uint(2, extensions.length + toCome),

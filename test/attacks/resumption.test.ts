@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import anyTest from 'ava';
 import { pskIdentityOf } from '../../src/ids.ts';
 import type { TlsBinding } from '../../src/lib/suites.ts';
+import type { LiveSa } from '../../src/sa/association.ts';
+import { startFlightRelay } from '../support/flights.ts';
 import { testWith } from '../support/peers.ts';
 import { until } from '../support/tls.ts';
 import { firstPush, openOwn, testAttack, type Attack, type Scene } from './attack.ts';
@@ -41,15 +43,24 @@ const opensslAttacks: readonly Attack[] = [
     title: 'a ticket opens a layer in TLS 1.2 after its key was revoked',
     because: 'a resumption never asks the callback, and a ticket lasts two hours (RFC 5077 3.1)',
     binding: weakest,
-    succeeds: async ({ t, target, own }) => {
-      const file = join(temporaryFolder(t), 'session');
-      const first = openTls12(t, target.port, own, '-sess_out', file);
-      t.true(await first.says(/push for/));
-      first.type('Q\n');
-      await first.says(/DONE/);
+    succeeds: async (scene) => {
+      const { t, target, own } = scene;
+      const file = await ownSession(scene);
       target.revoke(own);
-      const keyless = { ...own, key: new Uint8Array(32) };
-      return openTls12(t, target.port, keyless, '-sess_in', file).says(/push for/);
+      return openTls12(t, target.port, keyless(own), '-sess_in', file).says(/push for/);
+    },
+  },
+  {
+    title: 'a resumption in TLS 1.2 outruns the revocation of its key',
+    because: 'the key ends between the two flights of the client, and no later look finds that out',
+    binding: weakest,
+    succeeds: async (scene) => {
+      const { t, target, own } = scene;
+      const file = await ownSession(scene);
+      const relay = await startFlightRelay(t, target.port, (flight) => {
+        if (flight === 2) target.revoke(own);
+      });
+      return openTls12(t, relay.port, keyless(own), '-sess_in', file).says(/push for/);
     },
   },
   {
@@ -70,6 +81,20 @@ const opensslAttacks: readonly Attack[] = [
 
 for (const attack of rawAttacks) testAttack(anyTest.serial, attack);
 for (const attack of opensslAttacks) testAttack(testWith('openssl'), attack);
+
+/** What openssl keeps of a layer that is the attacker's by right: a file. */
+async function ownSession({ t, target, own }: Scene): Promise<string> {
+  const file = join(temporaryFolder(t), 'session');
+  const first = openTls12(t, target.port, own, '-sess_out', file);
+  t.true(await first.says(/push for/));
+  first.type('Q\n');
+  await first.says(/DONE/);
+  return file;
+}
+
+function keyless(sa: LiveSa): LiveSa {
+  return { ...sa, key: new Uint8Array(32) };
+}
 
 /** What the NAF gives for later to whoever has a key, as the attacker has. */
 async function ownTicket(scene: Scene): Promise<OfferedPsk> {
