@@ -18,6 +18,7 @@ import {
 } from '../codec/address.ts';
 import { createTriggerSender } from '../net/upa-sender.ts';
 import type { TriggerSender } from '../ports.ts';
+import type { Resumption } from '../sa/sessions.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { loadTlsPolicy } from '../store/policy.ts';
 import { openSaFile } from '../store/sa-file.ts';
@@ -34,6 +35,8 @@ import {
   keylogOption,
   path,
   program,
+  resumptionNotice,
+  resumptionOption,
   stateOption,
   wholeNumber,
   type Carrier,
@@ -51,6 +54,7 @@ export interface NafOptions extends SubscriberOptions {
   readonly naf?: Fqdn;
   readonly tls?: TlsVersion;
   readonly suite?: string;
+  readonly resumption?: Resumption;
   readonly lifetime?: number;
   readonly keylog?: string;
   readonly dangerouslyAllowDemoKeys?: boolean;
@@ -89,6 +93,7 @@ export function addNafOptions(command: Command): Command {
       '--suite <name>',
       'the one cipher suite, as OpenSSL names it (see certs-none/policy.json)',
     )
+    .addOption(resumptionOption())
     .addOption(
       new Option('--listen <host:port>', 'where UEs connect to')
         .argParser(endpoint)
@@ -149,6 +154,8 @@ export async function openNaf(
   requireReachable(options);
   const policy = loadTlsPolicy();
   const { binding, only } = usageError(() => bindingFrom(options.tls, options.suite, policy));
+  const notice = resumptionNotice(options.resumption, [binding.version]);
+  if (notice !== undefined) io.stderr.write(`naf-push: ${notice}\n`);
   const keylog = keyLogFor(options.keylog, 'naf-push', io);
   const { persist } = settings;
   const unlock = persist === undefined ? undefined : lockFolder(persist);
@@ -161,6 +168,7 @@ export async function openNaf(
     triggers: triggerSender(words, known, io),
     policy: only,
     binding,
+    resumption: options.resumption ?? 'off',
     nafFqdn: options.naf ?? defaultNafFqdn(known.impis[0]),
     listen: options.listen,
     triggerAddress: words ? () => undefined : addressOf,

@@ -17,6 +17,7 @@ import {
   type Endpoint,
   type TriggerAddress,
 } from '../codec/address.ts';
+import type { Resumption } from '../sa/sessions.ts';
 import { parseCommand } from '../exec/program.ts';
 import type { CommandIo } from './io.ts';
 import { nearest } from './suggest.ts';
@@ -142,6 +143,27 @@ export const keylogOption = (): Option =>
     '--keylog <file>',
     'append TLS secrets for Wireshark to a 0600 file; whoever reads it reads every push',
   ).argParser(path);
+
+export const resumptionOption = (): Option =>
+  new Option(
+    '--resumption <how>',
+    'sa-bound: after a lost layer a shorter TLS 1.2 handshake, out of a session in memory that ends with ' +
+      'its association; the other end must do the same',
+  )
+    .choices(['off', 'sa-bound'])
+    .default('off');
+
+/** What to tell whoever asks for resumption where it changes nothing. */
+export function resumptionNotice(
+  resumption: Resumption | undefined,
+  versions: readonly TlsVersion[],
+): string | undefined {
+  if (resumption !== 'sa-bound' || versions.includes('1.2')) return undefined;
+  return (
+    '--resumption sa-bound changes nothing in TLS 1.3, where it would save no round trip: ' +
+    'it is for TLS 1.2 (--tls)'
+  );
+}
 
 export const allowDemoOption = (): Option =>
   new Option(

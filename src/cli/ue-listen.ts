@@ -25,6 +25,7 @@ import {
 } from '../ue/connect-policy.ts';
 import { listenForPushes } from '../ue/listener.ts';
 import type { AtomicStore } from '../ports.ts';
+import type { Resumption } from '../sa/sessions.ts';
 import { EXIT, whenAborted, writeJson, type CommandIo } from './io.ts';
 import { keyLogFor } from './keylog.ts';
 import { narrate } from './narrate.ts';
@@ -34,6 +35,8 @@ import {
   inlets,
   keylogOption,
   path,
+  resumptionNotice,
+  resumptionOption,
   seconds,
   stateFolder,
   stateOption,
@@ -56,6 +59,7 @@ interface ListenOptions extends HandlerOptions {
   readonly advertise?: TriggerAddress;
   readonly connectPolicy?: string;
   readonly tls: TlsVersion | 'any';
+  readonly resumption: Resumption;
   readonly count?: number;
   readonly wait?: number;
   readonly redeliver?: boolean;
@@ -115,6 +119,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
         .choices(['1.3', '1.2', 'any'])
         .default('1.3'),
     )
+    .addOption(resumptionOption())
     .option('-C, --count <n>', 'end after this many pushes', wholeNumber(1))
     .option('-W, --wait <seconds>', 'end with exit code 3 after this time', seconds)
     .option(
@@ -150,6 +155,9 @@ async function listen(
 ): Promise<number> {
   const ways = options.trigger ?? [DEFAULT_TRIGGER];
   const addresses = ways.filter((one) => one !== 'stdin');
+  const versions: readonly TlsVersion[] = options.tls === 'any' ? ['1.3', '1.2'] : [options.tls];
+  const notice = resumptionNotice(options.resumption, versions);
+  if (notice !== undefined) io.stderr.write(`ue-listen: ${notice}\n`);
   const sim = await openSim(options, addresses, io);
   const finish = new AbortController();
   const handler = countdown(handlerFor(args, options, io), options.count, finish);
@@ -170,7 +178,8 @@ async function listen(
       pskKey: options.gbaUKey,
       ...(options.auts && { autsStore: store }),
       saStore: openSaFile({ folder, storeKey: openStoreKey(join(folder, 'store.key')) }),
-      versions: options.tls === 'any' ? ['1.3', '1.2'] : [options.tls],
+      versions,
+      resumption: options.resumption,
       handler,
       handledLog: openHandledLog(join(folder, 'handled.log')),
       redeliver: options.redeliver ?? false,
