@@ -9,6 +9,7 @@ export { listenPushServer } from './naf/push-server.ts';
 export type { PushOptions, PushServer, PushServerOptions } from './naf/push-server.ts';
 export type { Announcement } from './naf/announcer.ts';
 export type { Patience } from './naf/search.ts';
+export type { RenewWhen } from './naf/renewal.ts';
 export type { DeadReason, PushState, Receipt, StageTimes, Via } from './naf/entry.ts';
 
 export { listenForPushes } from './ue/listener.ts';

@@ -76,8 +76,14 @@ export interface EventTable {
     via: 'bootstrap' | 'reconnect' | 'resume';
     ms: number;
   };
+  /** NAF: the key of the layer ends soon; the UE is told to stay away for so long. */
+  'gba:layer:released': { bTid: string; impi: string; holdOffSeconds: number };
   /** Either end: the layer is gone. */
   'gba:layer:closed': { bTid: string; reason: string };
+  /** NAF: the GPI of a new key left inside an open layer, the n-th time. */
+  'gba:renewal:offered': { impi: string; bTid: string; attempt: number };
+  /** NAF: no new key came of it, yet. */
+  'gba:renewal:failed': { impi: string; reason: string };
   /** NAF: the UE said "not now"; the push goes out again after `afterMs`. */
   'gba:push:postponed': { id: string; impi: string; afterMs: number };
   /** NAF: a push reached its last state. */
@@ -121,7 +127,10 @@ const names: Record<EventName, true> = {
   'gba:dial:started': true,
   'gba:dial:failed': true,
   'gba:layer:opened': true,
+  'gba:layer:released': true,
   'gba:layer:closed': true,
+  'gba:renewal:offered': true,
+  'gba:renewal:failed': true,
   'gba:push:postponed': true,
   'gba:push:settled': true,
   'gba:push:answered': true,

@@ -4,20 +4,26 @@ import { ChannelError, GbaError, PushError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
+import type { Announcement, Resync } from './announcer.ts';
 import type { Entry, Outcome } from './entry.ts';
 import type { Layer } from './layer.ts';
 import { Outbox } from './outbox.ts';
+import { Renewal, type RenewalOptions, type RenewWhen } from './renewal.ts';
 import { search, type SearchOptions } from './search.ts';
 
-export interface DeviceOptions extends Omit<
-  SearchOptions,
-  'triggerAddress' | 'onTrigger' | 'onWake' | 'lostAt'
-> {
+export interface DeviceOptions
+  extends
+    Omit<SearchOptions, 'triggerAddress' | 'onTrigger' | 'onWake' | 'lostAt'>,
+    Pick<RenewalOptions, 'isAnnounced' | 'random'> {
+  /** See `PushServerOptions`. */
+  readonly renew: RenewWhen;
   /** UE_Trp when nobody has said a better one; undefined: wait for the UE to dial. */
   readonly triggerAddress: TriggerAddress | undefined;
   /** Pushes that may wait at once. */
   readonly queueLimit: number;
 }
+
+type Announce = NonNullable<SearchOptions['announce']>;
 
 /** The moment, monotonic ms, and what it sets off. */
 interface Appointment {
@@ -30,7 +36,10 @@ export class Device {
   readonly #options: DeviceOptions;
   readonly #clock: Clock;
   readonly #outbox: Outbox;
+  readonly #renewal: Renewal;
   readonly #announced = new Map<BTid, { readonly bsfMs: number; readonly triggeredAt: number }>();
+  /** What the last bootstrap took, ms. */
+  #bootstrapMs = 0;
   #triggerAddress: TriggerAddress | undefined;
   #layer: Layer | undefined;
   /** When the last layer was lost, and when this search sent its first wake, monotonic ms. */
@@ -49,6 +58,16 @@ export class Device {
     this.#clock = options.clock;
     this.#outbox = new Outbox(options.impi);
     this.#triggerAddress = options.triggerAddress;
+    this.#renewal = new Renewal({
+      ...options,
+      when: options.renew,
+      onOffer: (announcement) => {
+        this.#onAnnounced(announcement);
+      },
+      onRelease: () => {
+        this.pump();
+      },
+    });
   }
 
   get layer(): Layer | undefined {
@@ -85,7 +104,7 @@ export class Device {
   pump(now = this.#clock.monotonic()): void {
     if (this.#stopped) return;
     const layer = this.#layer;
-    if (layer === undefined) {
+    if (layer === undefined || layer.keyEnds) {
       if (this.#outbox.queued > 0) this.#seek();
       return;
     }
@@ -142,6 +161,10 @@ export class Device {
             trigger: Math.max(0, layer.acceptedAt - this.#wokenAt),
             handshake: handshakeMs,
           };
+    if (told !== undefined) {
+      const { bsf, trigger, handshake } = layer.stages;
+      this.#bootstrapMs = bsf + trigger + handshake;
+    }
     this.#announced.clear();
     this.#triggerAddress = registered.triggerAddress ?? this.#triggerAddress;
     this.#layer = layer;
@@ -155,6 +178,7 @@ export class Device {
     // Sent again before anything newer, they keep their order; the UE drops what it has had already.
     this.#takeBack(older?.surrender() ?? []);
     void older?.drain();
+    this.#renewal.serve(layer, this.#bootstrapMs);
     this.pump();
   }
 
@@ -163,6 +187,7 @@ export class Device {
     if (this.#layer === layer) {
       this.#layer = undefined;
       this.#lostAt = this.#clock.monotonic();
+      this.#renewal.rest();
     }
     this.#takeBack(layer.surrender());
     this.pump();
@@ -185,6 +210,7 @@ export class Device {
   stop(): void {
     this.#stopped = true;
     this.#release?.timer.cancel();
+    this.#renewal.rest();
     this.#endSearch();
   }
 
@@ -206,7 +232,7 @@ export class Device {
     if (this.#search !== undefined) return;
     const finding = new AbortController();
     this.#search = finding;
-    this.#wokenAt = Infinity;
+    const { announce, canReconnect } = this.#options;
     const options: SearchOptions = {
       ...this.#options,
       lostAt: this.#lostAt,
@@ -214,8 +240,10 @@ export class Device {
         this.#wokenAt = this.#clock.monotonic();
       },
       triggerAddress: () => this.#triggerAddress,
-      onTrigger: ({ sa, bsfMs }) => {
-        this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
+      canReconnect: () => this.#layer?.keyEnds !== true && canReconnect(),
+      announce: announce && ((signal, resync) => this.#announce(announce, signal, resync)),
+      onTrigger: (announcement) => {
+        this.#onAnnounced(announcement);
       },
     };
     search(options, finding.signal).catch((error: unknown) => {
@@ -228,9 +256,20 @@ export class Device {
     });
   }
 
+  /** The key that was offered inside the last layer serves as well as another one. */
+  #announce(announce: Announce, signal: AbortSignal, resync?: Resync): Promise<Announcement> {
+    const offered = resync === undefined ? this.#renewal.takeOffered() : undefined;
+    return offered === undefined ? announce(signal, resync) : Promise.resolve(offered);
+  }
+
+  #onAnnounced({ sa, bsfMs }: Announcement): void {
+    this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
+  }
+
   #endSearch(): void {
     this.#search?.abort();
     this.#search = undefined;
+    this.#wokenAt = Infinity;
   }
 
   #expireAt(deadline: number): void {

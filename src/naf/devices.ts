@@ -11,7 +11,8 @@ import { systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import { exportWakeKey } from '../net/wake-key.ts';
-import type { Closed } from '../sa/association.ts';
+import { releaseAheadMs } from '../sa/ahead.ts';
+import type { Closed, LiveSa } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { SaSessions } from '../sa/sessions.ts';
 import { announceTo, type Announcement, type AnnouncerOptions, type Resync } from './announcer.ts';
@@ -83,7 +84,9 @@ export class Devices {
       announce:
         bootstrap === false ? undefined : (signal, resync) => this.announce(impi, signal, resync),
       nextWake: () => makeWake(impi, { registry: this.registry, connect: this.#announcer.connect }),
-      canReconnect: () => this.registry.of(impi).some((sa) => sa.state !== 'announced'),
+      renew: this.#options.renew ?? 'always',
+      isAnnounced: (bTid) => this.registry.current(bTid)?.state === 'announced',
+      canReconnect: () => this.registry.of(impi).some((sa) => this.#mayComeBack(sa)),
       patience: { ...DEFAULT_PATIENCE, ...patience },
       queueLimit,
     });
@@ -109,9 +112,11 @@ export class Devices {
     const isFirst = this.registry.current(bTid)?.state === 'announced';
     const via = isFirst ? 'bootstrap' : secured.resumed ? 'resume' : 'reconnect';
     this.registry.establish(bTid);
+    const term = this.registry.termOf(bTid) ?? { endsAt: this.#clock.monotonic(), lifetimeMs: 0 };
     const device = this.of(impi);
     const layer: Layer = new Layer({
       secured,
+      term,
       via,
       clock: this.#clock,
       keepaliveMs: this.#options.keepaliveMs ?? 30_000,
@@ -154,6 +159,13 @@ export class Devices {
     for (const device of this.#devices.values()) device.drop(error);
   }
 
+  /** A UE that holds a proved key dials again by itself, unless the key ends so soon that it was told not to. */
+  #mayComeBack({ state, bTid }: LiveSa): boolean {
+    const term = this.registry.termOf(bTid);
+    if (state === 'announced' || term === undefined) return false;
+    return term.endsAt - this.#clock.monotonic() > releaseAheadMs(term.lifetimeMs);
+  }
+
   /** A proved association replaces the older ones of its UE; a younger one that waits stays. The UE does the same. */
   #supersede(impi: Impi, bTid: BTid): void {
     if (this.registry.current(bTid) === undefined) return;
@@ -165,11 +177,15 @@ export class Devices {
 
   #endLayer(sa: Closed): void {
     for (const layer of this.#layers.get(sa.bTid) ?? []) {
-      if (sa.reason === 'superseded') void layer.drain();
-      else if (sa.reason === 'revoked' && !this.#options.ended.aborted) {
-        this.of(sa.impi).detach(layer);
-        layer.revoke();
-      } else layer.close();
+      if (sa.reason === 'superseded') {
+        void layer.drain();
+        continue;
+      }
+      const revoked = sa.reason === 'revoked' && !this.#options.ended.aborted;
+      // At once: the UE may take a second to close its side, and what is out must not wait for that.
+      if (revoked || sa.reason === 'expired') this.of(sa.impi).detach(layer);
+      if (revoked) layer.revoke();
+      else layer.close();
     }
   }
 }

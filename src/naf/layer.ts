@@ -1,13 +1,15 @@
 /** One secure layer at the NAF: a channel under one association, how its UE takes pushes, and those that are out. */
 import { CODE, type CoapMessage } from '../codec/coap.ts';
+import { offerRequest, parseOfferAnswer, type OfferAnswer } from '../codec/gpi-offer.ts';
 import { bare } from '../codec/push.ts';
 import { NOTHING_NOW, parseUeRequest } from '../codec/ue-request.ts';
-import { reasonOf } from '../errors.ts';
+import { GbaError, reasonOf } from '../errors.ts';
 import { toHex } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { Channel } from '../net/channel.ts';
 import type { Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
+import type { Term } from '../sa/registry.ts';
 import {
   NO_STAGES,
   stagesWithin,
@@ -22,6 +24,8 @@ import { PutMode } from './put-mode.ts';
 
 export interface LayerOptions {
   readonly secured: SecuredSocket;
+  /** When the key ends. */
+  readonly term: Term;
   readonly clock: Clock;
   readonly via: Exclude<Via, 'reuse'>;
   readonly keepaliveMs: number;
@@ -37,6 +41,8 @@ export interface LayerOptions {
   readonly onOpen: (registration: { readonly triggerAddress?: string }) => void;
 }
 
+/** For the UE to answer what is out, when the layer is to end; never longer than the key. */
+const DRAIN_MS = 5_000;
 /** For the UE to hear that its key was revoked. */
 const REVOKED_MS = 100;
 /** How long the NAF waits for a word of the UE before it takes it for one that takes PUTs. */
@@ -46,6 +52,7 @@ const MAX_INBOUND_OCTETS = 4_096;
 
 export class Layer {
   readonly secured: SecuredSocket;
+  readonly term: Term;
   readonly via: Exclude<Via, 'reuse'>;
   /** When the UE's TCP connection came, monotonic ms. */
   readonly acceptedAt: number;
@@ -53,6 +60,8 @@ export class Layer {
   stages: StageTimes = NO_STAGES;
   /** When it opened, monotonic ms; set with the stages. */
   openedAt = 0;
+  /** Its key ends so soon that it takes no more pushes. */
+  keyEnds = false;
   readonly #clock: Clock;
   readonly #channel: Channel;
   readonly #options: LayerOptions;
@@ -67,6 +76,7 @@ export class Layer {
 
   constructor(options: LayerOptions) {
     this.secured = options.secured;
+    this.term = options.term;
     this.via = options.via;
     this.#clock = options.clock;
     this.#options = options;
@@ -118,6 +128,16 @@ export class Layer {
     return this.#channel.releasing;
   }
 
+  /** True when the UE has said that it takes pushes by PUT, so that it may know offers too. */
+  get takesOffers(): boolean {
+    return this.#takesPuts;
+  }
+
+  /** True when a push went out over it. */
+  get used(): boolean {
+    return this.#used;
+  }
+
   /** Resolves when another push may have become able to go out at once. */
   async whenWritable(): Promise<void> {
     await this.#mode.whenReady();
@@ -162,6 +182,24 @@ export class Layer {
     ]);
   }
 
+  /** Sends a GPI. @throws ChannelError ERR_CHANNEL_CLOSED when the layer ends first. */
+  offer(envelope: Uint8Array): Promise<OfferAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#channel.request(offerRequest(envelope), (outcome) => {
+        if (outcome instanceof GbaError) reject(outcome);
+        else resolve(parseOfferAnswer(outcome));
+      });
+    });
+  }
+
+  /** Takes no more pushes, and tells the UE to come back under this key no more: how many seconds it said. */
+  releaseBeforeEnd(): number {
+    const holdOffSeconds = Math.max(1, Math.ceil(this.#leftMs / 1_000));
+    this.keyEnds = true;
+    this.#channel.release({ diagnostic: 'the key ends', holdOffSeconds });
+    return holdOffSeconds;
+  }
+
   /** Tells the UE to forget the key, then ends the layer. */
   async forget(): Promise<void> {
     await this.#mode.forget();
@@ -181,11 +219,15 @@ export class Layer {
 
   /** Takes no more pushes; ends when those that are out are answered, or after a while all the same. */
   async drain(): Promise<void> {
-    await this.#channel.drain();
+    await this.#channel.drain({ withinMs: Math.min(DRAIN_MS, this.#leftMs) });
   }
 
   close(): void {
     void this.#channel.close();
+  }
+
+  get #leftMs(): number {
+    return Math.max(0, this.term.endsAt - this.#clock.monotonic());
   }
 
   #onRequest(request: CoapMessage, respond: Respond): void {
@@ -215,12 +257,12 @@ export class Layer {
 
   /** From here on the UE gets no PUT; what went out so before is answered all the same. */
   #observe(registration: Registration): void {
-    const { expiresAt } = this.secured.sa;
+    const { endsAt } = this.term;
     const [channel, clock, tell] = [this.#channel, this.#clock, this.#tell];
     const mode =
       this.#mode instanceof ObserveMode
         ? this.#mode
-        : new ObserveMode({ channel, clock, expiresAt, tell });
+        : new ObserveMode({ channel, clock, endsAt, tell });
     this.#mode = mode;
     mode.register(registration);
   }

@@ -21,8 +21,8 @@ export interface Registration {
 export interface ObserveModeOptions {
   readonly channel: Pick<Channel, 'barrier'>;
   readonly clock: Clock;
-  /** Epoch ms at which the key, and with it any registration, ends. */
-  readonly expiresAt: number;
+  /** Monotonic ms at which the key, and with it any registration, ends. */
+  readonly endsAt: number;
   readonly tell: Tell;
 }
 
@@ -58,10 +58,10 @@ export class ObserveMode implements PushMode {
 
   /** Answers a registration. One stands at a time: one under another token ends the one before. */
   register(registration: Registration): void {
-    const { clock, expiresAt } = this.#options;
+    const { clock, endsAt } = this.#options;
     if (this.#registration?.token !== registration.token) this.#endRegistration();
     this.#registration = registration;
-    this.#notify(registration, EMPTY, Math.ceil((expiresAt - clock.now()) / 1_000));
+    this.#notify(registration, EMPTY, Math.ceil((endsAt - clock.monotonic()) / 1_000));
     this.#wake();
   }
 

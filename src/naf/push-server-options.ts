@@ -7,6 +7,7 @@ import type { TlsBinding, TlsPolicy } from '../lib/suites.ts';
 import type { Bsf, GbaType, TriggerSender } from '../ports.ts';
 import type { SaStore } from '../sa/association.ts';
 import type { Resumption } from '../sa/sessions.ts';
+import type { RenewWhen } from './renewal.ts';
 import type { Patience } from './search.ts';
 
 /** What a NAF is made of, and how it behaves. */
@@ -37,6 +38,12 @@ export interface PushServerOptions {
   readonly patience?: Partial<Patience>;
   /** False: no trigger is sent; a push waits for a UE that holds the key of an announced association. */
   readonly bootstrap?: boolean;
+  /**
+   * Which open layers get a new key before theirs ends; the others end with it, and the next push goes by
+   * bootstrap. Default `always`: a layer is there to be open when a push comes, and it costs one vector
+   * per UE and lifetime.
+   */
+  readonly renew?: RenewWhen;
   /** Pushes that may wait for one UE. Default 100,000. */
   readonly queueLimit?: number;
   /** Silence on a layer before it is probed, ms. Default 30,000. */

@@ -104,10 +104,10 @@ function pauseMs(failure: GbaError, failures: number): number {
 }
 
 /** Undefined when it is not the answer to this announcement, or not the SIM's. */
-async function resynchroniseBy(
+export async function resynchroniseBy(
   octets: Uint8Array,
   { rand, sessionId }: Announcement,
-  { impi, resynchronise }: TriggerOptions,
+  { impi, resynchronise }: Pick<TriggerOptions, 'impi' | 'resynchronise'>,
 ): Promise<Announcement | undefined> {
   try {
     const answer = decodeAuts(octets);

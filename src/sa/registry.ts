@@ -171,10 +171,8 @@ export class SaRegistry {
   rekeyWake(bTid: BTid, key: Uint8Array): void {
     const slot = this.#slots.get(bTid);
     if (slot === undefined) return wipe(key);
-    const { proved } = slot;
-    const sa = rekeyWake(slot.sa, key);
-    slot.sa = sa;
-    this.#try(() => this.#store?.put({ ...sa, proved }));
+    slot.sa = rekeyWake(slot.sa, key);
+    this.#rewrite(slot);
   }
 
   /**
@@ -184,9 +182,8 @@ export class SaRegistry {
   countWake(bTid: BTid, counter: number, connect?: Endpoint): void {
     const slot = this.#slots.get(bTid);
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
-    const { proved } = slot;
     const sa = countWake(slot.sa, counter, connect);
-    this.#store?.put({ ...sa, proved });
+    this.#put({ ...slot, sa });
     slot.sa = sa;
   }
 
@@ -226,11 +223,17 @@ export class SaRegistry {
     this.#subscribers.clear();
   }
 
-  /** What a restart reads is wall time: by the clock as it is now. */
   #rewrite(slot: Slot): void {
+    this.#try(() => {
+      this.#put(slot);
+    });
+  }
+
+  /** What a restart reads is wall time: by the clock as it is now. @throws StoreError. */
+  #put(slot: Slot): void {
     const { sa, proved, term } = slot;
     const expiresAt = this.#wallEnd(slot);
-    this.#try(() => this.#store?.put({ ...sa, expiresAt, proved, lifetimeMs: term.lifetimeMs }));
+    this.#store?.put({ ...sa, expiresAt, proved, lifetimeMs: term.lifetimeMs });
   }
 
   #wallEnd({ term }: Slot): number {

@@ -52,6 +52,8 @@ function makeDevice(options: Partial<DeviceOptions> = {}) {
     triggerAddress: nowhere,
     canReconnect: () => false,
     nextWake: () => undefined,
+    renew: 'always',
+    isAnnounced: () => true,
     patience,
     queueLimit: 3,
     ...options,

@@ -32,7 +32,7 @@ function makeMode() {
         }),
     },
     clock,
-    expiresAt: clock.now() + 90_500,
+    endsAt: clock.monotonic() + 90_500,
     tell: (entry, outcome) => told.push({ entry, outcome }),
   });
   let seq = 0;
