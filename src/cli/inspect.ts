@@ -7,6 +7,7 @@ import { inspectGpi } from '../inspect/gpi.ts';
 import type { Field, Inspection } from '../inspect/sheet.ts';
 import type { InspectingSim } from '../inspect/sim.ts';
 import { smsInspector } from '../inspect/sms.ts';
+import { inspectWake } from '../inspect/wake.ts';
 import { fromHex, isHex, octetCount, view } from '../lib/bytes.ts';
 import { readUsim } from '../store/subscribers.ts';
 import { EXIT, printable, writeJson, type CommandIo, whenAborted } from './io.ts';
@@ -14,7 +15,7 @@ import { path } from './options.ts';
 import { lines } from './payloads.ts';
 import { CommandFailure, subcommand } from './run.ts';
 
-const KINDS = ['gpi', 'envelope', 'sms', 'coap'] as const;
+const KINDS = ['gpi', 'envelope', 'wake', 'sms', 'coap'] as const;
 type Kind = (typeof KINDS)[number];
 
 interface InspectOptions {
@@ -67,6 +68,8 @@ function inspectorOf(
       return (octets) => [inspectGpi(octets, sim)];
     case 'envelope':
       return (octets) => [inspectEnvelope(octets, sim)];
+    case 'wake':
+      return (octets) => [inspectWake(octets)];
     case 'sms':
       return smsInspector(sim);
     case 'coap':
@@ -138,6 +141,7 @@ function hexOf(offset: number): string {
 
 const HELP = `
 Columns: offset and length in octets, hex, name, value, and where that field is specified.
+Of wake: what calls a UE that holds a key; its MAC takes a key that only the two ends have.
 Of sms: PDUs as AT+CMGL shows and AT+CMGS takes them; parts are joined over all inputs.
 Of coap: the octets of the stream inside TLS, which begin with a message.
 

@@ -3,10 +3,9 @@ import { decodeEnvelope } from '../codec/envelope.ts';
 import { FieldReader } from '../codec/fields.ts';
 import { decodeGpi } from '../codec/gpi.ts';
 import { CodecError } from '../errors.ts';
-import { parseFqdn } from '../ids.ts';
-import { toHex, view } from '../lib/bytes.ts';
-import { ipText, isNumericName, mappedIpv4 } from '../lib/ip.ts';
+import { toHex } from '../lib/bytes.ts';
 import { AUTS_HEADER, readAuts } from './auts.ts';
+import { connectFields, positive, readConnect } from './connect-address.ts';
 import { outcome, readGpi } from './gpi.ts';
 import {
   decimal,
@@ -18,6 +17,7 @@ import {
   type Sheet,
 } from './sheet.ts';
 import { ask, attempt, isAuthentic, type InspectingSim, type Verdict } from './sim.ts';
+import { WAKE_HEADER } from './wake.ts';
 
 /** An envelope, or the AUTS message that answers one. */
 export function inspectEnvelope(octets: Uint8Array, sim?: InspectingSim): Inspection {
@@ -42,12 +42,7 @@ export function readEnvelope(
   const reader = new FieldReader(octets, source);
   reader.take('header', 1);
   reader.take('session id', 2);
-  const connect = reader.part('connect address', reader.uint('connect address length'));
-  if (connect.left > 0) {
-    const kind = connect.uint('kind');
-    connect.take(KINDS.get(kind) ?? 'connect address', Math.max(0, connect.left - 2));
-    connect.take('port', 2);
-  }
+  readConnect(reader);
   const length = reader.uint('GPI length');
   const place = { length, base: reader.offset, verdict, impi: sim?.impi };
   const from = reader.offset - base;
@@ -71,19 +66,11 @@ function envelopeLayout(verdict: Verdict | undefined): Layout {
   const fields: Record<string, (octets: Uint8Array) => string> = {
     header: ([header = 0]) => {
       if (header === 0x11) return 'profile upa-1, type 1: GPI';
-      throw malformed(`octet 0 is 0x11 for a GPI, not 0x${toHex(Uint8Array.of(header))}`);
+      const hint = header === WAKE_HEADER ? ': this is a wake, see inspect wake' : '';
+      throw malformed(`octet 0 is 0x11 for a GPI, not 0x${toHex(Uint8Array.of(header))}${hint}`);
     },
     'session id': (octets) => positive('a session id', octets),
-    'connect address length': (octets) =>
-      octets[0] === 0 ? '0: the NAF at its own name, port 5684' : decimal(octets),
-    'connect address': () => {
-      throw malformed('a connect address is kind 1 with IPv4, 2 with IPv6 or 3 with a host name');
-    },
-    kind: ([kind = 0]) => KINDS.get(kind) ?? 'unknown',
-    'IPv4 address': (octets) => ip(octets, 4),
-    'IPv6 address': (octets) => ip(octets, 16),
-    'host name': hostName,
-    port: (octets) => positive('a port', octets),
+    ...connectFields('the NAF at its own name, port 5684'),
     'GPI length': (octets) => {
       if (octets[0] === 0) throw malformed('the envelope holds no GPI');
       return decimal(octets);
@@ -97,35 +84,6 @@ function envelopeLayout(verdict: Verdict | undefined): Layout {
   return tableLayout('Upa', Object.fromEntries(meanings));
 }
 
-function positive(what: string, octets: Uint8Array): string {
-  const value = decimal(octets);
-  if (value === '0') throw malformed(`${what} is 1 to 65535`);
-  return value;
-}
-
-function ip(octets: Uint8Array, length: number): string {
-  if (octets.length !== length || mappedIpv4(octets)) {
-    throw malformed(
-      'an address has 4 octets (IPv4) or 16 (IPv6), and IPv4 is never mapped into IPv6',
-    );
-  }
-  return ipText(octets);
-}
-
-function hostName(octets: Uint8Array): string {
-  const text = view(octets).toString('latin1');
-  if (isNumericName(text) || parseFqdn(text) !== text) {
-    throw malformed('a connect host name is lower case and no number');
-  }
-  return text;
-}
-
 function malformed(rule: string): CodecError {
   return new CodecError('ERR_UPA_MALFORMED', rule);
 }
-
-const KINDS: ReadonlyMap<number, string> = new Map([
-  [1, 'IPv4 address'],
-  [2, 'IPv6 address'],
-  [3, 'host name'],
-]);

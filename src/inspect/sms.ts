@@ -3,11 +3,13 @@ import { decodeEnvelope } from '../codec/envelope.ts';
 import type { NoteField } from '../codec/fields.ts';
 import { isGpi, isWapPush, joinParts } from '../codec/sms-push.ts';
 import { readModemPdu, smsReader } from '../codec/sms.ts';
+import { decodeWake, isWake } from '../codec/wake.ts';
 import { readWapPush, wapPushReader, type WspName } from '../codec/wap-push.ts';
 import { CodecError } from '../errors.ts';
 import { readEnvelope } from './envelope.ts';
 import { inspect, type Inspection, type Sheet } from './sheet.ts';
 import { attempt, type InspectingSim } from './sim.ts';
+import { readWake } from './wake.ts';
 import { SMS_LAYOUT, WAP_PUSH_LAYOUT } from './sms-layouts.ts';
 
 /** Inspects one PDU after the other: the PDU itself, and what it completes when it is the last of several parts. */
@@ -40,6 +42,10 @@ function readPush(
   const body = holdBack('body', sheet.writer(WAP_PUSH_LAYOUT));
   const push = readWapPush(wapPushReader(octets, body.note, base));
   if (isEnvelope(push.contentType, push.body)) {
+    if (isWake(push.body)) {
+      readWake(sheet, push.body, body.offset);
+      return undefined;
+    }
     return readEnvelope(sheet, push.body, body.offset, sim);
   }
   body.release();
@@ -49,7 +55,8 @@ function readPush(
 /** A media type by its number may be the one of a GPI, whose number is not known here: the body decides. */
 function isEnvelope(contentType: WspName, body: Uint8Array): boolean {
   if (typeof contentType === 'string') return isGpi(contentType, {});
-  return !(attempt(() => decodeEnvelope(body)) instanceof CodecError);
+  const decode = isWake(body) ? decodeWake : decodeEnvelope;
+  return !(attempt(() => decode(body)) instanceof CodecError);
 }
 
 interface HeldField {

@@ -9,9 +9,10 @@ import { encodePushSms } from '../../src/codec/sms-push.ts';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
 import { CODE, OPTION, uintOption } from '../../src/codec/coap.ts';
 import { parseMsisdn } from '../../src/ids.ts';
-import { toHex } from '../../src/lib/bytes.ts';
+import { fromHex, toHex } from '../../src/lib/bytes.ts';
 import { jsonLines, temporaryFolder, writeKeyFile } from '../support/command.ts';
 import { octetsOf } from '../support/gpi.ts';
+import vectors from '../vectors/wake.json' with { type: 'json' };
 
 const envelope = toHex(octetsOf('envelope'));
 const K = '465b5ce8b199b49faa5f0a2ee238a6bc';
@@ -135,11 +136,41 @@ test('several arguments and several lines are several inputs; blanks in hex do n
   t.deepEqual(inputs, [envelope, envelope, envelope]);
 });
 
+test('inspect wake explains every field of the example in docs/wire.md', async (t) => {
+  const [, wake] = vectors.wakes.map(({ wake }) => wake);
+  if (wake === undefined) return t.fail();
+  const { code, out } = await inspect(['wake', wake]);
+  t.is(code, 0);
+  const text = readFileSync(new URL('../../docs/wire.md', import.meta.url), 'utf8');
+  const [, section = ''] = text.split('\n## Wake\n');
+  const [, example = ''] = section.split('```');
+  const documented = Array.from(example.matchAll(/^ *(\d+) {2}([0-9a-f ]+?) {2,}/gm), (row) => row);
+  t.is(documented.length, 5);
+  t.is(documented.map(([, , hex = '']) => hex.replaceAll(' ', '')).join(''), wake);
+  for (const [, at] of documented) {
+    t.regex(out, new RegExp(`^ +${at} +\\d+ {2}[0-9a-f]`, 'm'), `octet ${at}`);
+  }
+  t.regex(out, /hint +names key and counter to the two ends alone {2}\(docs\/wire\.md\)/);
+  t.regex(out, /IPv4 address +192\.0\.2\.1/);
+  t.regex(out, /MAC +not checked: that takes K_wake/);
+  const cut = await inspect(['wake', wake.slice(0, -4)]);
+  t.is(cut.code, 1);
+  t.regex(cut.out, /!! octet 23 \(0x17\): the wake ends 2 octets early, in MAC\n/);
+});
+
+test('a wake that is taken for an envelope is told by name', async (t) => {
+  const { code, out } = await inspect(['envelope', vectors.wakes[0]?.wake ?? '']);
+  t.is(code, 1);
+  t.regex(out, /!! octet 0 \(0x00\): .* not 0x12: this is a wake, see inspect wake\n/);
+  const other = await inspect(['wake', envelope]);
+  t.regex(other.out, /octet 0 is 0x12 for a wake, not 0x11/);
+});
+
 test('hex that is none is a usage error that says where', async (t) => {
   for (const [argv, input, message] of [
     [['gpi', '1g'], undefined, /input 1: expected an even number of hex digits/],
     [['gpi', '-'], '11\n123\n', /line 2 of stdin: expected an even number/],
-    [['gps', '11'], undefined, /Allowed choices are gpi, envelope, sms, coap/],
+    [['gps', '11'], undefined, /Allowed choices are gpi, envelope, wake, sms, coap/],
     [['gpi'], undefined, /missing required argument 'hex'/],
   ] as const) {
     const { code, err } = await inspect(argv, input);
@@ -149,7 +180,7 @@ test('hex that is none is a usage error that says where', async (t) => {
 });
 
 test('no octets at all are a fault for everything but a CoAP stream', async (t) => {
-  for (const what of ['gpi', 'envelope', 'sms']) {
+  for (const what of ['gpi', 'envelope', 'wake', 'sms']) {
     const { code, out } = await inspect([what, '']);
     t.is(code, 1);
     t.regex(out, /^input 1: 0 octets\n!! octet 0 \(0x00\): .* ends \d+ octets? early/);
@@ -166,6 +197,12 @@ test('a USIM file that others can read is refused before anything is shown', asy
 
 test('an SMS is shown down to the GPI; one in parts after its last part', async (t) => {
   const to = parseMsisdn('+491701234567');
+  for (const { wake } of vectors.wakes) {
+    const [calling] = encodePushSms(fromHex(wake), { to, reference: 1 });
+    const { code, out } = await inspect(['sms', calling?.pdu ?? '']);
+    t.is(code, 0);
+    t.deepEqual(out.match(/^[A-Z].*$/gm), ['SMS', 'WSP', 'Upa']);
+  }
   const [single] = encodePushSms(octetsOf('envelope'), { to, reference: 1 });
   const one = await inspect(['sms', single?.pdu ?? '']);
   t.is(one.code, 0);

@@ -9,6 +9,7 @@ import { decodeEnvelope, sealEnvelope } from '../../src/codec/envelope.ts';
 import { decodeGpi, sealGpi } from '../../src/codec/gpi.ts';
 import { encodePushSms } from '../../src/codec/sms-push.ts';
 import { decodeModemPdu } from '../../src/codec/sms.ts';
+import { decodeWake, isWake, sealWake } from '../../src/codec/wake.ts';
 import { decodeWapPush } from '../../src/codec/wap-push.ts';
 import { CodecError } from '../../src/errors.ts';
 import { inspectCoap } from '../../src/inspect/coap.ts';
@@ -16,6 +17,7 @@ import { OPTIONS, SIGNAL_OPTIONS } from '../../src/inspect/coap-options.ts';
 import { inspectEnvelope } from '../../src/inspect/envelope.ts';
 import { inspectGpi } from '../../src/inspect/gpi.ts';
 import type { Inspection } from '../../src/inspect/sheet.ts';
+import { inspectWake } from '../../src/inspect/wake.ts';
 import { smsInspector } from '../../src/inspect/sms.ts';
 import { parseMsisdn } from '../../src/ids.ts';
 import { concat, fromHex, toHex } from '../../src/lib/bytes.ts';
@@ -106,6 +108,31 @@ test('an envelope is faulty for inspect exactly when its decoder, or that of its
       t.is(inspection.fault !== undefined, refused, inspection.fault?.reason);
     }),
     { numRuns: 1_500 },
+  );
+});
+
+const wakes = fc
+  .tuple(fc.integer({ min: 1, max: 0xffff_ffff }), connectAddresses, octets(32))
+  .map(([counter, connect, key]) => sealWake({ counter, connect }, key));
+
+test('a wake is faulty for inspect exactly when its decoder refuses it', (t) => {
+  fc.assert(
+    fc.property(mangled(wakes), (input) => {
+      const inspection = inspectWake(input);
+      isComplete(t, input, inspection);
+      const refused = isRefused(() => decodeWake(input));
+      t.is(inspection.fault !== undefined, refused, inspection.fault?.reason);
+      t.is(inspection.authentic, undefined);
+      if (refused) return;
+      const { connect, hint, mac } = decodeWake(input);
+      const found = (...names: readonly string[]) =>
+        inspection.fields.find(({ name }) => names.includes(name));
+      t.is(found('hint')?.hex, toHex(hint));
+      t.is(found('MAC')?.hex, toHex(mac));
+      t.is(found('IPv4 address', 'IPv6 address', 'host name')?.value, connect?.host);
+      t.is(found('port')?.value, connect && `${connect.port}`);
+    }),
+    { numRuns: 1_000 },
   );
 });
 
@@ -228,7 +255,10 @@ test('every option that the codec knows has a name, a clause and words', (t) => 
 });
 
 const pdus = fc
-  .tuple(envelopes, fc.option(fc.constantFrom(9, 0x9001, 'x-lab:gba'), { nil: undefined }))
+  .tuple(
+    fc.oneof({ arbitrary: envelopes, weight: 2 }, wakes),
+    fc.option(fc.constantFrom(9, 0x9001, 'x-lab:gba'), { nil: undefined }),
+  )
   .chain(([envelope, applicationId]) => {
     const to = parseMsisdn('+491701234567');
     const all = encodePushSms(envelope, { to, reference: 7, applicationId, validSeconds: 60 });
@@ -246,7 +276,9 @@ test('an SMS is faulty for inspect exactly when a decoder of its layers refuses 
         const { alphabet, ports, part, data } = decodeModemPdu(input);
         if (alphabet !== 'octets' || ports?.destination !== 2948 || part) return;
         const { contentType, body } = decodeWapPush(data);
-        if (contentType === 'application/vnd.3gpp.gba.gpi') decodeGpi(decodeEnvelope(body).gpi);
+        if (contentType !== 'application/vnd.3gpp.gba.gpi') return;
+        if (isWake(body)) decodeWake(body);
+        else decodeGpi(decodeEnvelope(body).gpi);
       });
       if (inspection.fields.some(({ layer }) => layer === 'Upa') || refused) {
         t.is(inspection.fault !== undefined, refused, inspection.fault?.reason);
