@@ -1,7 +1,7 @@
--- Upa envelope, GPI and AUTS of gba-push for Wireshark 4.0 and later (docs/wire.md has the octets).
+-- Upa envelope, GPI, wake and AUTS of gba-push for Wireshark 4.0 and later (docs/wire.md has the octets).
 --
--- They are found by port (preference gba_push.ports, UDP and TCP), in UDP also by their look, and
--- in a WAP push by media type. A ClientHello whose PSK identity names the RAND of a trigger is
+-- They are found by port (preference gba_push.ports, UDP and TCP), in UDP also by their look (a wake only
+-- where a trigger went before), and in a WAP push by media type. A ClientHello whose PSK identity names the RAND of a trigger is
 -- linked to that trigger.
 -- To filter: gba_push, gba_push.gpi.rand, gba_push.fault.short, gba_psk.b_tid, ...
 
@@ -10,12 +10,13 @@ local gba_psk = Proto("gba_psk", "GBA PSK identity")
 
 local VERSION, TYPE_GPI, TYPE_WAKE, TYPE_AUTS = 1, 1, 2, 3
 local MAC_OCTETS, AUTS_OCTETS = 8, 33
+local HINT_OCTETS = 8
 local GPI_MIN_OCTETS, GPI_FIXED_OCTETS, GPI_MAC_OCTETS = 77, 33, 16
 local KIND_IPV4, KIND_IPV6, KIND_NAME = 1, 2, 3
 local NAME_MAX_OCTETS = 127
 local MEDIA_TYPE = "application/vnd.3gpp.gba.gpi"
 
-local TYPES = { [TYPE_GPI] = "GPI", [TYPE_WAKE] = "wake (reserved)", [TYPE_AUTS] = "AUTS" }
+local TYPES = { [TYPE_GPI] = "GPI", [TYPE_WAKE] = "wake", [TYPE_AUTS] = "AUTS" }
 local METHODS = { "psk-tls", "oscore", "dm" }
 local CARD_MODES = { [0] = "GBA_ME", "GBA_U" }
 local KINDS = { "IPv4 address", "IPv6 address", "host name" }
@@ -53,6 +54,8 @@ local f = {
   names = ProtoField.bytes("gba_push.gpi.encrypted.names", "Names of BSF and NAF, encrypted"),
   gpi_mac = ProtoField.bytes("gba_push.gpi.mac", "MAC of the GPI"),
   mac = ProtoField.bytes("gba_push.mac", "MAC of the envelope"),
+  wake_hint = ProtoField.bytes("gba_push.wake.hint", "Hint (key and counter)"),
+  wake_mac = ProtoField.bytes("gba_push.wake.mac", "MAC of the wake"),
   b_tid = ProtoField.string("gba_push.b_tid", "B-TID"),
   auts_rand = ProtoField.bytes("gba_push.auts.rand", "RAND"),
   auts = ProtoField.bytes("gba_push.auts", "AUTS"),
@@ -91,9 +94,16 @@ gba_push.experts = e
 
 -- By base64(RAND): the first frame of each kind, and so who belongs to whom.
 local trigger_of, hello_of, auts_of = {}, {}, {}
+-- By address and port: the first frame that took a trigger there. By hint: the first frame of each wake.
+local trigger_to, wake_of = {}, {}
 
 function gba_push.init()
   trigger_of, hello_of, auts_of = {}, {}, {}
+  trigger_to, wake_of = {}, {}
+end
+
+local function target_of(pinfo)
+  return ("%s %d"):format(pinfo.dst, pinfo.dst_port)
 end
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -188,12 +198,12 @@ local function add_endpoint(tree, range)
   return text and ("%s:%d"):format(text, port:uint()), rule
 end
 
-local function dissect_connect(reader)
+local function dissect_connect(reader, none)
   local length = reader:take(1, "length of the connect address")
   if not length then return false end
   local item = reader.tree:add(f.connect_length, length)
   if length:uint() == 0 then
-    item:append_text(" (the NAF at its own name, port 5684)")
+    item:append_text((" (%s)"):format(none))
     return true
   end
   local range = reader:take(length:uint(), "connect address")
@@ -281,7 +291,7 @@ end
 local function dissect_envelope(reader, pinfo)
   local session = dissect_session(reader)
   if not session then return end
-  local whole, endpoint = dissect_connect(reader)
+  local whole, endpoint = dissect_connect(reader, "the NAF at its own name, port 5684")
   if not whole then return end
   local method, rand
   whole, method, rand = dissect_gpi(reader)
@@ -290,8 +300,29 @@ local function dissect_envelope(reader, pinfo)
   local mac = whole and reader:take(MAC_OCTETS, "MAC of the envelope")
   if not mac then return end
   reader.tree:add(f.mac, mac)
-  if rand then link_trigger(reader.tree, rand, pinfo.number) end
+  if rand then
+    link_trigger(reader.tree, rand, pinfo.number)
+    local target = target_of(pinfo)
+    trigger_to[target] = trigger_to[target] or pinfo.number
+  end
   reader:finish("the envelope")
+end
+
+-- Counter and association cannot be told: the hint names them to those who hold K_wake.
+local function dissect_wake(reader, pinfo)
+  local hint = reader:take(HINT_OCTETS, "hint")
+  if not hint then return end
+  reader.tree:add(f.wake_hint, hint)
+  local whole, endpoint = dissect_connect(reader, "where the UE connected before")
+  if not whole then return end
+  pinfo.cols.info = "Wake" .. (endpoint and ", connect to " .. endpoint or "")
+  local mac = reader:take(MAC_OCTETS, "MAC of the wake")
+  if not mac then return end
+  reader.tree:add(f.wake_mac, mac)
+  local key = hint:raw()
+  wake_of[key] = wake_of[key] or pinfo.number
+  if wake_of[key] ~= pinfo.number then link(reader.tree, f.first_in, wake_of[key]) end
+  reader:finish("the wake")
 end
 
 local function dissect_auts(reader, pinfo)
@@ -326,6 +357,9 @@ local function dissect(tvb, pinfo, tree)
   elseif kind == TYPE_GPI then
     root:append_text(", profile upa-1, envelope")
     dissect_envelope(reader, pinfo)
+  elseif kind == TYPE_WAKE then
+    root:append_text(", profile upa-1, wake")
+    dissect_wake(reader, pinfo)
   elseif kind == TYPE_AUTS then
     root:append_text(", profile upa-1, AUTS")
     dissect_auts(reader, pinfo)
@@ -339,18 +373,27 @@ local function announced_octets(tvb)
   local octets = tvb:len()
   local header = octets > 0 and tvb:range(0, 1):uint()
   if header == VERSION * 16 + TYPE_AUTS then return AUTS_OCTETS end
+  if header == VERSION * 16 + TYPE_WAKE then
+    local connect_at = 1 + HINT_OCTETS
+    if octets <= connect_at then return nil end
+    return connect_at + 1 + tvb:range(connect_at, 1):uint() + MAC_OCTETS
+  end
   if header ~= VERSION * 16 + TYPE_GPI then return header and octets end
   local gpi_length_at = octets > 3 and 4 + tvb:range(3, 1):uint()
   if not gpi_length_at or gpi_length_at >= octets then return nil end
   return gpi_length_at + 1 + tvb:range(gpi_length_at, 1):uint() + MAC_OCTETS, gpi_length_at + 1
 end
 
--- Strict, so that it claims nothing of others: exact lengths, and an AUTS only after its trigger.
-local function looks_like_upa(tvb)
+-- Strict, so that it claims nothing of others: exact lengths, an AUTS only after its trigger, and a wake
+-- only where a trigger went before.
+local function looks_like_upa(tvb, pinfo)
   local octets = tvb:len()
-  if octets < AUTS_OCTETS or announced_octets(tvb) ~= octets then return false end
-  if tvb:range(1, 2):uint() == 0 then return false end
+  if octets == 0 or announced_octets(tvb) ~= octets then return false end
   local header = tvb:range(0, 1):uint()
+  if header == VERSION * 16 + TYPE_WAKE then
+    return (trigger_to[target_of(pinfo)] or math.huge) < pinfo.number
+  end
+  if octets < AUTS_OCTETS or tvb:range(1, 2):uint() == 0 then return false end
   if header == VERSION * 16 + TYPE_AUTS then
     return trigger_of[base64(tvb:range(3, 16):raw())] ~= nil
   end
@@ -394,7 +437,7 @@ function gba_push.dissector(tvb, pinfo, tree)
 end
 
 gba_push:register_heuristic("udp", function(tvb, pinfo, tree)
-  if not looks_like_upa(tvb) then return false end
+  if not looks_like_upa(tvb, pinfo) then return false end
   dissect(tvb, pinfo, tree)
   return true
 end)

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { decodeAuts, encodeAuts } from '../../src/codec/auts.ts';
 import { decodeEnvelope, sealEnvelope } from '../../src/codec/envelope.ts';
 import { decodeGpi } from '../../src/codec/gpi.ts';
+import { decodeWake, sealWake } from '../../src/codec/wake.ts';
 import { CodecError } from '../../src/errors.ts';
 import { concat, fromHex, toHex, utf8Bytes } from '../../src/lib/bytes.ts';
 import { temporaryFolder } from '../support/command.ts';
@@ -28,12 +29,14 @@ const dnsQuestion = concat(
 
 test('at other UDP ports it claims envelopes and their AUTS, and nothing else', (t) => {
   const auts = encodeAuts({ sessionId: 1, rand: octetsOf('rand'), auts: new Uint8Array(14) });
+  const wake = sealWake({ counter: 1, connect: { host: '192.0.2.1', port: 1 } }, ksNaf);
   const foreign = [
-    ...['11ab', '13ab'].map((id) => concat(fromHex(id), dnsQuestion)),
+    ...['11ab', '12ab', '13ab'].map((id) => concat(fromHex(id), dnsQuestion)),
+    wake,
     fromHex('4101000111ff'),
     ...fc.sample(fc.uint8Array({ maxLength: 300 }), { seed: SEED, numRuns: 300 }),
     ...fc
-      .sample(fc.tuple(fc.constantFrom(0x11, 0x13), fc.uint8Array({ maxLength: 300 })), {
+      .sample(fc.tuple(fc.constantFrom(0x11, 0x12, 0x13), fc.uint8Array({ maxLength: 300 })), {
         seed: SEED,
         numRuns: 600,
       })
@@ -47,12 +50,17 @@ test('at other UDP ports it claims envelopes and their AUTS, and nothing else', 
     envelope.with(12, 0x21),
     envelope.with(12, 0x14),
   ];
-  const file = writePcap(
-    t,
-    [...foreign, envelope, auts].map((payload) => udpPacket(payload, 40_001)),
-  );
+  const file = writePcap(t, [
+    ...[...foreign, envelope, auts, wake, wake.slice(1), wake.slice(0, -1)].map((payload) =>
+      udpPacket(payload, 40_001),
+    ),
+    udpPacket(wake, 40_002),
+  ]);
   const claimed = fieldsOf(file, ['frame.number'], '-Y', 'gba_push').map(([n]) => Number(n));
-  t.deepEqual(claimed, [foreign.length + 1, foreign.length + 2]);
+  t.deepEqual(
+    claimed,
+    [1, 2, 3].map((n) => foreign.length + n),
+  );
 });
 
 test('the preference gba_push.ports moves it, and gives 2948 back to WSP', (t) => {
@@ -64,7 +72,8 @@ test('the preference gba_push.ports moves it, and gives 2948 back to WSP', (t) =
 /** True when our decoders refuse these octets. */
 function isRefused(message: Uint8Array): boolean {
   try {
-    if (message[0] === 0x13) decodeAuts(message);
+    if (message[0] === 0x12) decodeWake(message);
+    else if (message[0] === 0x13) decodeAuts(message);
     else decodeGpi(decodeEnvelope(message).gpi);
     return false;
   } catch (error) {
@@ -81,6 +90,9 @@ function messages(): Uint8Array[] {
     ...fc
       .sample(connectAddresses, { seed: SEED, numRuns: 40 })
       .map((connect) => sealEnvelope({ sessionId: 1, connect, gpi }, ksNaf)),
+    ...fc
+      .sample(connectAddresses, { seed: SEED + 1, numRuns: 40 })
+      .map((connect, i) => sealWake({ counter: i + 1, connect }, ksNaf)),
   ];
   const changed = fc.sample(
     fc.tuple(fc.constantFrom(...good), fc.nat({ max: 60 }), fc.nat({ max: 255 })),
@@ -88,13 +100,14 @@ function messages(): Uint8Array[] {
   );
   return [
     ...good,
-    ...good
-      .slice(0, 3)
-      .flatMap((whole) => Array.from(whole, (_, length) => whole.slice(0, length))),
+    ...[...good.slice(0, 3), ...good.slice(-2)].flatMap((whole) =>
+      Array.from(whole, (_, length) => whole.slice(0, length)),
+    ),
     ...good.map((whole) => concat(whole, Uint8Array.of(1, 2))),
     ...changed.map(([whole, at, octet]) => (at < whole.length ? whole.with(at, octet) : whole)),
     envelope.with(1, 0).with(2, 0),
     ...connects.map((connect) => withConnect(fromHex(connect))),
+    ...connects.map((connect) => wakeWithConnect(fromHex(connect))),
   ].filter((message) => message.length > 0 && message[1] !== WSP_PUSH);
 }
 
@@ -117,6 +130,11 @@ const connects = [
 function withConnect(connect: Uint8Array): Uint8Array {
   const tail = envelope.slice(11);
   return concat(envelope.slice(0, 3), Uint8Array.of(connect.length), connect, tail);
+}
+
+function wakeWithConnect(connect: Uint8Array): Uint8Array {
+  const head = sealWake({ counter: 1, connect: undefined }, ksNaf).slice(0, 9);
+  return concat(head, Uint8Array.of(connect.length), connect, new Uint8Array(8));
 }
 
 test('it finds a fault in exactly what our decoders refuse', (t) => {

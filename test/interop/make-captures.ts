@@ -1,6 +1,6 @@
 /**
  * Makes the captures of docs/captures again, from real traffic on loopback, and the tables of its README:
- * `node --import=ts-blank-space/register test/interop/make-captures.ts`. Needs tshark and the right to capture.
+ * `node --import=ts-blank-space/register test/interop/make-captures.ts [NAME ...]`. Needs tshark and the right to capture.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
@@ -25,11 +25,16 @@ import {
   readSubscribers,
   readUsim,
   systemClock,
+  type Clock,
   type PushServer,
+  type PushServerOptions,
+  type SaRecord,
+  type SaStore,
   type TriggerAddress,
   type Usim,
 } from '../../src/index.ts';
 import { packageFile } from '../../src/store/policy.ts';
+import { manualClock } from '../support/manual-clock.ts';
 import { tshark } from '../support/tshark.ts';
 
 const policy = loadTlsPolicy();
@@ -48,6 +53,8 @@ const README = packageFile('docs/captures/README.md');
 const STEPS: readonly (readonly [filter: string, comment: string])[] = [
   ['gba_push.gpi and not gba_push.first_in', 'Step 3: the trigger'],
   ['gba_push.gpi and gba_push.first_in', 'Step 3: the same trigger again'],
+  ['gba_push.wake.hint and not gba_push.first_in', 'Step 3, with the old key: the NAF calls'],
+  ['gba_push.wake.hint and gba_push.first_in', 'Step 3: the same wake again'],
   ['gba_push.auts', 'AUTS instead of step 5: SQN is out of step'],
   ['tls.handshake.type == 1', 'Step 5: ClientHello, PSK identity B-TID'],
   ['tls.handshake.type == 2', 'Step 6: ServerHello to Finished'],
@@ -88,11 +95,28 @@ await capture('resync', async (keylog) => {
   }
 });
 
+await capture('wake', async (keylog) => {
+  // Its clock stands still, so that it does not dial by itself.
+  const ue = await openUe('udp', newSim(), manualClock(Date.now()));
+  const records = new Map<string, SaRecord>();
+  const first = await openNaf(ue.address, keylog, { saStore: storeOf(records) });
+  await push(first, 'first push: the key comes out of the SIM');
+  await first.close();
+  const elsewhere = { host: NAF.host, port: NAF.port + 1 };
+  const settings = { listen: elsewhere, saStore: storeOf(records) };
+  const second = await openNaf(ue.address, keylog, settings);
+  await push(second, 'second push: the UE was called, to another port');
+  await second.close();
+  await ue.close();
+});
+
 /** Records what `play` does on loopback, as docs/captures/`name`.pcapng with TLS secrets and comments in it. */
 async function capture(
   name: string,
   play: (keylog: (line: Buffer) => void) => Promise<void>,
 ): Promise<void> {
+  const wanted = process.argv.slice(2);
+  if (wanted.length > 0 && !wanted.includes(name)) return;
   const folder = mkdtempSync(join(tmpdir(), 'gba-push-capture-'));
   const [raw, keys] = [join(folder, 'raw.pcap'), join(folder, 'tls.keys')];
   try {
@@ -160,9 +184,14 @@ function stepsOf(file: string, keys: string): [frame: number, what: string][] {
     .sort(([a], [b]) => a - b);
 }
 
-function openUe(transport: TriggerAddress['transport'], usim: Usim = newSim()) {
+function openUe(
+  transport: TriggerAddress['transport'],
+  usim: Usim = newSim(),
+  clock: Clock = systemClock,
+) {
   return listenForPushes({
     usim,
+    clock,
     listen: { transport, ...UE },
     policy,
     connectPolicy: demoConnectPolicy,
@@ -177,6 +206,7 @@ function openUe(transport: TriggerAddress['transport'], usim: Usim = newSim()) {
 function openNaf(
   trigger: TriggerAddress,
   dangerouslyLogKeys: (line: Buffer) => void,
+  more: Partial<PushServerOptions> = {},
 ): Promise<PushServer> {
   return listenPushServer({
     bsf: createBsf({ hss: newHss(), clock: systemClock, policy: policy.keyLifetime }),
@@ -186,7 +216,18 @@ function openNaf(
     listen: NAF,
     triggerAddress: () => trigger,
     dangerouslyLogKeys,
+    ...more,
   });
+}
+
+/** A store in memory, for one life after the other. */
+function storeOf(records: Map<string, SaRecord>): SaStore {
+  return {
+    recovered: Array.from(records.values(), (record) => structuredClone(record)),
+    put: (record) => void records.set(record.bTid, structuredClone(record)),
+    delete: (bTid) => void records.delete(bTid),
+    close: () => undefined,
+  };
 }
 
 async function push(naf: PushServer, text: string): Promise<void> {
