@@ -9,8 +9,8 @@ import { sendWakes, type WakeOptions } from './wake.ts';
 /** How long the NAF waits before it takes the next dearer way, ms. */
 export interface Patience {
   /**
-   * For the UE to come back under a valid key. Default 15,000 when it can be called by wakes, and then a
-   * third of `giveUpMs` at the most; else 2,000.
+   * For the UE to come back under a valid key. Default: as long as `triggerMs` when it can be called by
+   * wakes, and then a third of `giveUpMs` at the most; else 2,000.
    */
   readonly reconnectMs?: number;
   /** For the UE to act on one GPI, sent again and again meanwhile. */
@@ -34,8 +34,7 @@ export interface SearchOptions
 const MAX_ANSWERS = 2;
 /** Failures in a row of the program that carries triggers; where pushes wait for their TTL, it may recover. */
 const MAX_FAILURES = 3;
-/** For a UE that is called to come, and for one that is only waited for. */
-const CALLED_MS = 15_000;
+/** For a UE that is only waited for. */
 const ALONE_MS = 2_000;
 
 /**
@@ -81,9 +80,9 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
 /** Resolves when the UE has not come back, called or by itself. */
 async function reconnect(options: SearchOptions, signal: AbortSignal): Promise<void> {
   const { impi, clock, patience, announce } = options;
-  const { reconnectMs, giveUpMs } = patience;
+  const { reconnectMs, triggerMs, giveUpMs } = patience;
   const startedAt = clock.monotonic();
-  const calledMs = Math.min(reconnectMs ?? CALLED_MS, giveUpMs / 3);
+  const calledMs = Math.min(reconnectMs ?? triggerMs, giveUpMs / 3);
   // A NAF that sends no triggers sends no wakes.
   const wakes = announce === undefined ? 0 : await sendWakes(options, calledMs, signal);
   const ms = clock.monotonic() - startedAt;
