@@ -24,6 +24,10 @@ const SENTENCES: { readonly [N in EventName]?: (message: EventTable[N]) => strin
     `refused a UE at ${from} over Ub: ${reason} (${code})`,
   'gba:nbsp:refused': ({ naf, from, reason, cause }) =>
     `refused ${naf} at ${from}: ${reason} (${cause})`,
+  'gba:bootstrap:succeeded': ({ bsf, nafFqdn, lifetimeMs }) =>
+    `bootstrapped at ${bsf}: a key for ${nafFqdn}, for ${Math.round(lifetimeMs / 1_000)} s`,
+  'gba:bootstrap:failed': ({ bsf, nafFqdn, reason, code, afterMs }) =>
+    `no key for ${nafFqdn} from ${bsf}: ${reason} (${code}); again in ${(afterMs / 1_000).toFixed(1)} s`,
   'gba:tls:refused': ({ remote, reason, code }) =>
     `no secure layer with ${remote}: ${reason} (${code})`,
   'gba:push:postponed': ({ impi }) => `${impi} says "not now": pushes wait until it takes them`,
@@ -42,7 +46,13 @@ const TOLD: Readonly<Record<NarrationOptions['command'], readonly EventName[]>> 
     'gba:tls:refused',
     'gba:push:postponed',
   ],
-  'ue-listen': ['gba:trigger:refused', 'gba:tls:refused', 'gba:push:failed'],
+  'ue-listen': [
+    'gba:bootstrap:succeeded',
+    'gba:bootstrap:failed',
+    'gba:trigger:refused',
+    'gba:tls:refused',
+    'gba:push:failed',
+  ],
 };
 
 /** A sentence that differs in nothing but a peer's address is told once in this time. */

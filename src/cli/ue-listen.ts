@@ -48,9 +48,10 @@ import { bindOutput, CommandFailure, run } from './run.ts';
 import { countdown, handlerFor, type HandlerOptions } from './ue-handler.ts';
 import { openSim } from './sim.ts';
 import { receiveLines } from './trigger-lines.ts';
+import { addBootstrapOptions, bootstrapTarget, type UeBootstrapOptions } from './ue-bootstrap.ts';
 import { packageVersion } from './version.ts';
 
-interface ListenOptions extends HandlerOptions {
+interface ListenOptions extends HandlerOptions, UeBootstrapOptions {
   readonly usim?: string;
   readonly trigger?: readonly Inlet[];
   readonly auts: boolean;
@@ -67,12 +68,12 @@ interface ListenOptions extends HandlerOptions {
   readonly keylog?: string;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
-  readonly dangerouslyAllowDemoKeys?: boolean;
 }
 
 /** Runs `ue-listen` with these arguments. Resolves with the exit code; never throws. */
 export function main(argv: readonly string[], io: CommandIo): Promise<number> {
-  const program = bindOutput(new Command('ue-listen'), io)
+  const program = bindOutput(new Command('ue-listen'), io);
+  program
     .description(
       'Wait for GBA Push triggers with a (soft) USIM, and print or handle what is pushed.',
     )
@@ -115,7 +116,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
       path,
     )
     .addOption(
-      new Option('--tls <version>', 'TLS versions to accept')
+      new Option('--tls <version>', 'TLS versions to accept; with --bootstrap the one to use')
         .choices(['1.3', '1.2', 'any'])
         .default('1.3'),
     )
@@ -145,7 +146,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
       const code = await listen(args, options, io);
       if (code !== EXIT.ok) throw new CommandFailure(code);
     });
-  return run(program, argv, io);
+  return run(addBootstrapOptions(program), argv, io);
 }
 
 async function listen(
@@ -169,6 +170,7 @@ async function listen(
   try {
     store = await openFileStore({ folder, name: 'usim' });
     const usim = sim.open(store);
+    const target = bootstrapTarget(options, { impi: usim.impi, demo: sim.demo });
     const listener = await listenForPushes({
       usim,
       listen: addresses,
@@ -196,6 +198,7 @@ async function listen(
     const stopped = whenAborted(io.signal).then(() => EXIT.interrupted);
     const ends = [counted, stopped, ...(timeOver ? [timeOver.over] : [])];
     if (ways.includes('stdin')) ends.push(receiveLines(listener, io));
+    if (target) ends.push(listener.bootstrap(target).then(() => new Promise(() => undefined)));
     try {
       return await Promise.race(ends);
     } finally {
@@ -266,5 +269,7 @@ Examples:
     $ ue-listen --json -C 1 -W 10
   Hand every push to a program:
     $ ue-listen --exec /usr/bin/tee -- /dev/stderr
+  A layer to a NAF that is open before anything is pushed, its key from a BSF:
+    $ ue-listen --bootstrap http://127.0.0.1:8081 --connect 127.0.0.1:5684
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 the time of -W is over, 130 interrupted`;

@@ -17,6 +17,21 @@ export interface EventTable {
   /** BSF: a UE bootstrapped over Ub, or it did not; `code` says why, the answer on the wire says less. */
   'gba:ub:bootstrapped': { impi: string; bTid: string };
   'gba:ub:refused': { from: string; code: string; reason: string };
+  /** UE: a key of a NAF by normal GBA, good for `lifetimeMs`; or none, and another attempt after `afterMs`. */
+  'gba:bootstrap:succeeded': {
+    bsf: string;
+    nafFqdn: string;
+    bTid: string;
+    lifetimeMs: number;
+    ms: number;
+  };
+  'gba:bootstrap:failed': {
+    bsf: string;
+    nafFqdn: string;
+    code: string;
+    reason: string;
+    afterMs: number;
+  };
   /** BSF: a NAF got what it asked for, or it did not. */
   'gba:nbsp:answered': { naf: string; operation: string };
   'gba:nbsp:refused': {
@@ -104,6 +119,8 @@ const names: Record<EventName, true> = {
   'gba:bsf:disconnected': true,
   'gba:ub:bootstrapped': true,
   'gba:ub:refused': true,
+  'gba:bootstrap:succeeded': true,
+  'gba:bootstrap:failed': true,
   'gba:nbsp:answered': true,
   'gba:nbsp:refused': true,
   'gba:trigger:sent': true,

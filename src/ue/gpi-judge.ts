@@ -14,6 +14,7 @@ import {
 import { wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TlsBinding } from '../lib/suites.ts';
+import { createTurns, type Turns } from '../lib/turns.ts';
 import type { Endpoint } from '../codec/address.ts';
 import { systemLookup, type Lookup } from '../net/network.ts';
 import type { GbaType, NafKeySource, Usim } from '../ports.ts';
@@ -33,6 +34,8 @@ export interface GpiJudgeOptions {
   readonly pskKey?: 'external' | 'internal';
   /** By default the operating system's. */
   readonly lookup?: Lookup;
+  /** Of those that use the SIM; by default nobody else does. */
+  readonly turns?: Turns;
 }
 
 /** A genuine trigger. The caller owns the association and its key. */
@@ -63,6 +66,7 @@ export function createGpiJudge({
   pskIdentity = 'b-tid',
   pskKey = 'external',
   lookup = systemLookup,
+  turns = createTurns(1),
 }: GpiJudgeOptions): GpiJudge {
   const held = heldVectors(clock);
 
@@ -139,7 +143,14 @@ export function createGpiJudge({
   };
 
   return {
-    judge,
+    async judge(...asked) {
+      const endTurn = await turns.take(NEVER);
+      try {
+        return await judge(...asked);
+      } finally {
+        endTurn();
+      }
+    },
     close() {
       held.close();
     },
@@ -159,3 +170,5 @@ export function requireSupported({ method, gbaU }: DecodedGpi, uiccType?: GbaTyp
 function policyError(rule: string): GbaError {
   return new GbaError('ERR_GPI_POLICY', rule);
 }
+
+const NEVER = new AbortController().signal;

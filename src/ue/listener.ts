@@ -12,9 +12,13 @@ import { AkaError, GbaError, reasonOf, SaError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import { systemClock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
+import type { TlsBinding } from '../lib/suites.ts';
+import { createTurns } from '../lib/turns.ts';
 import { listenEverywhere } from '../net/upa-listener.ts';
 import type { ReplyToTrigger, TriggerListener } from '../net/upa.ts';
 import { createAutsAnswers } from './auts-answers.ts';
+import { BootstrapKeeper } from './bootstrap-keeper.ts';
+import { beginSa, isOfTarget, type Bootstrapper, type BootstrapTarget } from './bootstrap.ts';
 import { Delivery } from './delivery.ts';
 import { createGpiIntake, type GpiIntake } from './gpi-intake.ts';
 import type { AcceptedTrigger } from './gpi-judge.ts';
@@ -43,31 +47,34 @@ export class UeListener {
   readonly #intake: GpiIntake;
   readonly #delivery: Delivery;
   readonly #sessions: Sessions;
+  readonly #bootstrapper: Bootstrapper;
+  readonly #keeping = new Set<Promise<void>>();
+  /** Aborts when nothing is begun any more. */
+  readonly #stop = new AbortController();
   #upa: readonly TriggerListener[] = [];
-  #closed = false;
   #drained: Promise<void> | undefined;
   #gone: Promise<void> | undefined;
 
   constructor(options: UeListenerOptions) {
     const { usim, policy, connectPolicy, versions = ['1.3'], clock = systemClock } = options;
     const { dangerouslyLogKeys, keepaliveMs = 120_000, saStore, resumption } = options;
+    const { autsStore: store } = options;
     this.#options = options;
+    const turns = createTurns(1);
+    const auts =
+      store && createAutsAnswers({ store, impi: usim.impi, clock, policy: connectPolicy });
+    const pskKey = options.pskKey ?? 'external';
+    this.#bootstrapper = { usim, turns, clock, policy, connectPolicy, pskKey, auts };
     this.#intake = createGpiIntake({
       usim,
+      turns,
       clock,
       policy: connectPolicy,
       acceptBinding: ({ version }) => versions.includes(version),
       ...(options.triggerRate && { rate: options.triggerRate }),
-      ...(options.autsStore && {
-        auts: createAutsAnswers({
-          store: options.autsStore,
-          impi: usim.impi,
-          clock,
-          policy: connectPolicy,
-        }),
-      }),
+      ...(auts && { auts }),
       ...(options.pskIdentity && { pskIdentity: options.pskIdentity }),
-      ...(options.pskKey && { pskKey: options.pskKey }),
+      pskKey,
     });
     this.#delivery = new Delivery({
       clock,
@@ -127,6 +134,25 @@ export class UeListener {
     return this.#trigger(envelope, { host: from, port: 0 });
   }
 
+  /**
+   * Normal GBA: from now on a key of that NAF is at hand and its layer kept open, without any trigger, so
+   * that pushes find it open. What is on disk is used; a new key is made before it ends, and, later and
+   * later, where the BSF gives none or the NAF takes none: the events `gba:bootstrap:succeeded` and
+   * `gba:bootstrap:failed` tell. Resolves when `signal` aborts or this UE ends. Triggers are heard all the
+   * while. @throws RangeError for a binding that this UE has no suite for.
+   */
+  async bootstrap(target: BootstrapTarget, signal?: AbortSignal): Promise<void> {
+    const wanted = { ...target, binding: target.binding ?? this.#ownBinding() };
+    const stop = this.#stop.signal;
+    const kept = this.#keep(wanted, signal ? AbortSignal.any([stop, signal]) : stop);
+    this.#keeping.add(kept);
+    try {
+      await kept;
+    } finally {
+      this.#keeping.delete(kept);
+    }
+  }
+
   /** Takes no more triggers and pushes, answers those at work, and closes. */
   drain(): Promise<void> {
     this.#drained ??= this.#gone ?? this.#drain();
@@ -145,15 +171,16 @@ export class UeListener {
   }
 
   async #drain(): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort();
     await Promise.all([...this.#upa.map((upa) => upa.close()), this.#delivery.stop()]);
     await this.#sessions.drain();
     await this.close();
   }
 
   async #close(): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort();
     await Promise.all(this.#upa.map((upa) => upa.close()));
+    await Promise.allSettled(this.#keeping);
     this.#intake.close();
     await this.#sessions.close();
     this.#options.saStore?.close();
@@ -188,7 +215,8 @@ export class UeListener {
   /** False when there is no room for it, which is told as an event. */
   #add({ sa, connect }: AcceptedTrigger, from: Endpoint): boolean {
     try {
-      if (this.#closed) throw new SaError('ERR_SA_EXPIRED', 'this UE takes no more triggers');
+      if (this.#stop.signal.aborted)
+        throw new SaError('ERR_SA_EXPIRED', 'this UE takes no more triggers');
       this.#sessions.add(sa, connect);
       return true;
     } catch (error) {
@@ -198,6 +226,46 @@ export class UeListener {
       publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
       return false;
     }
+  }
+
+  /** Resolves when the signal aborts. */
+  async #keep(target: BootstrapTarget, signal: AbortSignal): Promise<void> {
+    const { nafFqdn, bsf } = target;
+    const keeper = new BootstrapKeeper({
+      clock: this.#bootstrapper.clock,
+      bsf: bsf.origin,
+      nafFqdn,
+      run: async () => {
+        const { sa, connect } = await beginSa(target, this.#bootstrapper, signal);
+        try {
+          signal.throwIfAborted();
+          this.#sessions.add(sa, connect);
+          return sa;
+        } catch (error) {
+          wipe(sa.key);
+          throw error;
+        }
+      },
+      live: () => this.#sessions.of(nafFqdn),
+      isOwn: (sa) => isOfTarget(sa, target, this.#bootstrapper),
+    });
+    const unwatch = this.#sessions.watch(keeper);
+    try {
+      await this.listening;
+      await keeper.keep(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      unwatch();
+    }
+  }
+
+  #ownBinding(): TlsBinding {
+    const { versions: [version = '1.3'] = [], policy } = this.#options;
+    if (version === '1.3') return { version };
+    const [suite] = policy.suites12;
+    if (suite === undefined) throw new RangeError('the policy has no suite for TLS 1.2');
+    return { version, suite };
   }
 
   /** What a NAF may be told; where this listens on all addresses, no one of them is known to be good. */

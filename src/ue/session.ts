@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly onOpen: (wakeKey: Uint8Array | undefined) => void;
   /** A layer is gone, or a dial failed. */
   readonly onParked: (reason: string) => void;
+  /** A dial failed because the NAF does not take the key; `onParked` follows. */
+  readonly onRefused?: () => void;
   /** The NAF ended the association. */
   readonly onForget: () => void;
 }
@@ -94,7 +96,7 @@ export class Session {
    * that asks to be left alone for a while is.
    */
   async #keepOpen(): Promise<void> {
-    const { onParked } = this.#options;
+    const { onParked, onRefused } = this.#options;
     const { signal } = this.#stop;
     let [failures, brief] = [0, 0];
     while (!signal.aborted) {
@@ -110,6 +112,7 @@ export class Session {
         onParked(reason);
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof GbaError && error.code === 'ERR_CHANNEL_REFUSED') onRefused?.();
         onParked(reasonOf(error));
       }
       await this.#pause(Math.max(retryMs(Math.max(failures, brief)), stayAwayMs));

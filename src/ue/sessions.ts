@@ -12,7 +12,7 @@ import { SaSessions, type Resumption } from '../sa/sessions.ts';
 import { resolveConnect, type ConnectPolicy } from './connect-policy.ts';
 import type { InsideLayer } from './gpi-intake.ts';
 import { Session, type SessionOptions } from './session.ts';
-import { crowdedOut, isOutdated, supersededBy } from './succession.ts';
+import { begunInVain, crowdedOut, isOutdated, supersededBy } from './succession.ts';
 import { createWakeIntake, type WakeIntake } from './wake-intake.ts';
 
 export interface SessionsOptions extends Pick<
@@ -36,6 +36,18 @@ export interface SessionsOptions extends Pick<
 
 export type OfferingLayer = Pick<InsideLayer, 'nafFqdn' | 'from'>;
 
+/** Who wants to know how the associations of one NAF fare. */
+export interface NafWatcher {
+  readonly nafFqdn: Fqdn;
+  /** A layer is open. */
+  opened(sa: LiveSa): void;
+  /** The NAF does not take the key. */
+  refused(sa: LiveSa): void;
+  /** The layer is gone, or none opened. */
+  parked(sa: LiveSa): void;
+  closed(sa: Closed): void;
+}
+
 /** Layers to one NAF that are being opened at once; more wait for their turn. */
 const MAX_DIALS = 4;
 
@@ -47,6 +59,9 @@ export class Sessions {
   /** All that are not over, also those of associations that are. */
   readonly #unended = new Set<Session>();
   readonly #turns = new Map<Fqdn, Turns>();
+  readonly #watchers = new Set<NafWatcher>();
+  /** Those under which a layer was ever open, in this life or one before. */
+  readonly #proved = new Set<BTid>();
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -68,7 +83,10 @@ export class Sessions {
 
   /** Dials for what is in the store. */
   resume(): void {
-    for (const sa of this.#all) this.#start(sa);
+    for (const sa of this.#all) {
+      if (sa.state !== 'announced') this.#proved.add(sa.bTid);
+      this.#start(sa);
+    }
   }
 
   /**
@@ -80,6 +98,20 @@ export class Sessions {
     this.#start(sa, judged);
     const isDialling = ({ bTid }: LiveSa) => this.#sessions.get(bTid)?.dialling === true;
     this.#supersede(crowdedOut(sa, this.#all, isDialling));
+    this.#supersede(begunInVain(sa, this.#all, ({ bTid }) => this.#proved.has(bTid)));
+  }
+
+  /** The live associations of one NAF, oldest first. */
+  of(nafFqdn: Fqdn): readonly LiveSa[] {
+    return this.#all.filter((sa) => sa.nafFqdn === nafFqdn);
+  }
+
+  /** Tells the watcher from now on, until the returned function is called. */
+  watch(watcher: NafWatcher): () => void {
+    this.#watchers.add(watcher);
+    return () => {
+      this.#watchers.delete(watcher);
+    };
   }
 
   /** True while an association is not over. */
@@ -134,16 +166,26 @@ export class Sessions {
         if (wakeKey) this.#wakes.rekey(sa.bTid, wakeKey);
         if (this.#registry.current(sa.bTid) === undefined) return;
         this.#registry.establish(sa.bTid);
+        this.#proved.add(sa.bTid);
+        for (const watcher of this.#watchersOf(sa)) watcher.opened(sa);
         this.#supersede(supersededBy(sa, this.#all));
+      },
+      onRefused: () => {
+        for (const watcher of this.#watchersOf(sa)) watcher.refused(sa);
       },
       onParked: (reason) => {
         this.#registry.park(sa.bTid, reason);
+        for (const watcher of this.#watchersOf(sa)) watcher.parked(sa);
         if (isOutdated(sa, this.#all)) this.#supersede([sa]);
       },
       onForget: () => {
         this.#registry.close(sa.bTid, 'revoked');
       },
     });
+  }
+
+  #watchersOf({ nafFqdn }: { readonly nafFqdn: Fqdn }): NafWatcher[] {
+    return [...this.#watchers].filter((watcher) => watcher.nafFqdn === nafFqdn);
   }
 
   /** All live associations, oldest first. */
@@ -165,8 +207,10 @@ export class Sessions {
     this.#wakes.forget(sa.bTid);
     const session = this.#sessions.get(sa.bTid);
     this.#sessions.delete(sa.bTid);
+    this.#proved.delete(sa.bTid);
     if (!this.#all.some(({ nafFqdn }) => nafFqdn === sa.nafFqdn)) this.#turns.delete(sa.nafFqdn);
     if (sa.reason === 'superseded' || sa.reason === 'revoked') void session?.drain();
     else session?.close();
+    for (const watcher of this.#watchersOf(sa)) watcher.closed(sa);
   }
 }

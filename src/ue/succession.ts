@@ -9,6 +9,16 @@ export function supersededBy(sa: LiveSa, all: readonly LiveSa[]): readonly LiveS
   return siblings(sa, all).older.filter(({ state }) => state !== 'announced');
 }
 
+/** What a new association that this UE began replaces at once: those it began before and no NAF ever proved. */
+export function begunInVain(
+  sa: LiveSa,
+  all: readonly LiveSa[],
+  isProved: (sa: LiveSa) => boolean,
+): readonly LiveSa[] {
+  if (sa.pTid !== undefined) return [];
+  return siblings(sa, all).older.filter((older) => older.pTid === undefined && !isProved(older));
+}
+
 /** True when its layer is gone and a younger one serves. */
 export function isOutdated(sa: LiveSa, all: readonly LiveSa[]): boolean {
   return siblings(sa, all).younger.some(({ state }) => state === 'established');

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { bTidOf, parseFqdn, parseImpi, pTidOf } from '../../src/ids.ts';
 import { announce, establish, park, type LiveSa } from '../../src/sa/association.ts';
-import { crowdedOut, isOutdated, supersededBy } from '../../src/ue/succession.ts';
+import { begunInVain, crowdedOut, isOutdated, supersededBy } from '../../src/ue/succession.ts';
 
 const impi = parseImpi('001010000000001@ims.mnc001.mcc001.3gppnetwork.org');
 const bsfFqdn = parseFqdn('bsf.example.org');
@@ -50,6 +50,21 @@ test('the oldest that is idle makes room, never one whose layer is being opened'
   );
   t.deepEqual(
     crowdedOut(newest, [...all, newest], () => true),
+    [],
+  );
+});
+
+test('what the UE begins replaces what it began in vain, and nothing that was proved or pushed', (t) => {
+  const begun = (number: number): LiveSa => ({ ...park(makeSa(number)), pTid: undefined });
+  const [vain, proved, pushed, next] = [begun(1), begun(2), park(makeSa(3)), begun(4)];
+  const other = { ...begun(5), nafFqdn: parseFqdn('b.example.org') };
+  const all = [vain, proved, pushed, other, next];
+  t.deepEqual(
+    begunInVain(next, all, (sa) => sa === proved),
+    [vain],
+  );
+  t.deepEqual(
+    begunInVain(pushed, all, () => false),
     [],
   );
 });
