@@ -14,6 +14,8 @@ export type { DeadReason, PushState, Receipt, StageTimes, Via } from './naf/entr
 
 export { listenForPushes } from './ue/listener.ts';
 export type { UeListener, UeListenerOptions } from './ue/listener.ts';
+export type { BootstrapTarget } from './ue/bootstrap.ts';
+export { parseBsfUrl } from './ue/ub-client.ts';
 export { NotNow } from './ue/delivery.ts';
 export type { Push, PushHandler } from './ue/delivery.ts';
 export {

@@ -27,7 +27,7 @@ authenticate)
     echo '{"error":"sqn"}'
   else
     echo "$sqn" >"$state"
-    printf '{"ck":"%s","ik":"%s"}\n' "$(field CK)" "$(field IK)"
+    printf '{"ck":"%s","ik":"%s","res":"%s"}\n' "$(field CK)" "$(field IK)" "$(field RES)"
   fi
   ;;
 *) exit 1 ;;

@@ -50,7 +50,9 @@ export async function openToldNaf(
       .then(({ ksNaf, ksIntNaf, expiresAt, impi = fallback }) => {
         const terms = { bTid: parseBTid(bTid).bTid, impi, nafFqdn, binding, expiresAt };
         registry.add(announce(terms, ksNaf, ksIntNaf));
-      });
+      })
+      // A session of another BSF.
+      .catch(() => undefined);
   });
   const server = await listenPsk({
     host: '127.0.0.1',
