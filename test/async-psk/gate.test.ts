@@ -78,7 +78,7 @@ for (const version of both) {
   });
 
   test(`TLS ${version}: a client that arrives one octet at a time is served`, async (t) => {
-    const gated = await startGated(t, { lookup: remoteKeyOf });
+    const gated = await startGated(t, { lookup: remoteKeyOf, clock: manualClock() });
     await dialGated(t, await startDrip(t, gated.port), { version });
     await until(() => gated.identities.length > 0);
     t.deepEqual(gated.identities, [identity]);

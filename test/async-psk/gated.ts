@@ -168,14 +168,27 @@ export async function dialGated(
   return client;
 }
 
-/** Resolves with the code of the error that ends this client's handshake. */
+/** Resolves with the number of the alert that ends this client's handshake, or the code of another error. */
 export async function failureOf(client: TLSSocket): Promise<unknown> {
   try {
     await once(client, 'secureConnect');
     return 'secured';
   } catch (error) {
+    const alert = /SSL alert number (\d+)/.exec(String(error))?.[1];
+    if (alert !== undefined) return Number(alert);
     return error instanceof Error && 'code' in error ? error.code : error;
   }
+}
+
+/** What this OpenSSL says to a wrong key: of 1.3, 3.0 says 47 and 3.5 says 51. */
+export async function wrongKeyAlert(t: ExecutionContext, version: TlsVersion): Promise<unknown> {
+  const server = createServer({ minVersion: 'TLSv1.2', ciphers: CIPHERS, pskCallback: () => key });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const alert = await failureOf(openClient(t, port, { version, psk: randomBytes(32) }));
+  server.close();
+  return alert;
 }
 
 /** A TCP connection that ends with the test. */
