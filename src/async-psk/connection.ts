@@ -55,6 +55,7 @@ export class Connection {
     raw.on('error', ignore);
     raw.on('data', this.#receive);
     raw.on('close', this.#gone);
+    raw.resume();
   }
 
   /** Ends it with the alert that TLS gives for a key of no use; without effect once it is through. */

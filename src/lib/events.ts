@@ -9,7 +9,7 @@ import { channel, type Channel as DiagnosticsChannel } from 'node:diagnostics_ch
 export interface EventTable {
   /** NAF: it accepts connections. */
   'gba:naf:listening': { address: string };
-  /** NAF: the BSF gave a key and a GPI. */
+  /** NAF: the BSF gave a key and a GPI, or the key of a UE that came by itself. */
   'gba:bsf:answered': { impi: string; bTid: string; ms: number };
   /** NAF: the connection to a BSF elsewhere is open, or it is gone. */
   'gba:bsf:connected': { to: string };
@@ -88,7 +88,7 @@ export interface EventTable {
   'gba:layer:opened': {
     bTid: string;
     impi: string;
-    via: 'bootstrap' | 'reconnect' | 'resume';
+    via: 'bootstrap' | 'ue-initiated' | 'reconnect' | 'resume';
     ms: number;
   };
   /** NAF: the key of the layer ends soon; the UE is told to stay away for so long. */

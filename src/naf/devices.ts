@@ -20,6 +20,7 @@ import { Device } from './device.ts';
 import { Layer } from './layer.ts';
 import type { PushServerOptions } from './push-server-options.ts';
 import type { Patience } from './search.ts';
+import { UbArrivals } from './ub-arrivals.ts';
 import { makeWake } from './wake.ts';
 
 export interface DevicesOptions extends Omit<PushServerOptions, 'listen'> {
@@ -37,6 +38,8 @@ const MAX_SESSIONS = 2;
 
 export class Devices {
   readonly registry: SaRegistry;
+  /** UEs that come by a key of their own; absent: only who was announced to is known. */
+  readonly arrivals: UbArrivals | undefined;
   readonly #options: DevicesOptions;
   readonly #clock: Clock;
   readonly #announcer: AnnouncerOptions;
@@ -52,6 +55,7 @@ export class Devices {
       clock,
       onClosed: (sa) => {
         this.#endLayer(sa);
+        this.arrivals?.closed(sa);
       },
       ...(options.saStore && { store: options.saStore }),
       ...(options.resumption === 'sa-bound' && { sessions: new SaSessions(MAX_SESSIONS) }),
@@ -66,6 +70,9 @@ export class Devices {
       lifetimeSeconds: options.lifetimeSeconds ?? policy.keyLifetime.defaultSeconds,
       connect: () => options.advertise ?? specified(options.address()),
     };
+    this.arrivals = options.acceptBootstrapped
+      ? new UbArrivals({ ...this.#announcer, ended: options.ended })
+      : undefined;
   }
 
   get layers(): Layer[] {
@@ -108,10 +115,13 @@ export class Devices {
 
   /** A UE has proved a key: its layer serves once it has said how it takes pushes. */
   accept(secured: SecuredSocket): void {
-    const { bTid, impi } = secured.sa;
+    const { bTid, pTid, impi } = secured.sa;
     const isFirst = this.registry.current(bTid)?.state === 'announced';
-    const via = isFirst ? 'bootstrap' : secured.resumed ? 'resume' : 'reconnect';
+    const isOwnKey = pTid === undefined;
+    const first = isOwnKey ? 'ue-initiated' : 'bootstrap';
+    const via = isFirst ? first : secured.resumed ? 'resume' : 'reconnect';
     this.registry.establish(bTid);
+    if (isOwnKey) this.arrivals?.proved(bTid);
     const term = this.registry.termOf(bTid) ?? { endsAt: this.#clock.monotonic(), lifetimeMs: 0 };
     const device = this.of(impi);
     const layer: Layer = new Layer({

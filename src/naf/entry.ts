@@ -3,8 +3,11 @@ import type { PushAnswer, PushMessage } from '../codec/push.ts';
 import type { GbaErrorCode } from '../errors.ts';
 import type { Impi, PushId } from '../ids.ts';
 
-/** The cheapest way that was valid when the push went out, cheapest first. */
-export type Via = 'reuse' | 'resume' | 'reconnect' | 'bootstrap';
+/**
+ * The cheapest way that was valid when the push went out, cheapest first. The first push over a layer tells
+ * how that came to be: `ue-initiated`, when the UE opened it by a key of its own, made over Ub.
+ */
+export type Via = 'reuse' | 'resume' | 'reconnect' | 'ue-initiated' | 'bootstrap';
 
 /** Why a push came to nothing. */
 export type DeadReason = 'expired' | 'refused' | 'interrupted' | 'dropped';

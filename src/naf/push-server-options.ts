@@ -44,6 +44,11 @@ export interface PushServerOptions {
    * per UE and lifetime.
    */
   readonly renew?: RenewWhen;
+  /**
+   * True: a UE may also come by a key that it made for itself over Ub. The BSF is asked for it while its
+   * handshake waits, and must tell this NAF whose it is. Default false: no handshake waits for anybody.
+   */
+  readonly acceptBootstrapped?: boolean;
   /** Pushes that may wait for one UE. Default 100,000. */
   readonly queueLimit?: number;
   /** Silence on a layer before it is probed, ms. Default 30,000. */

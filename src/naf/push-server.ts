@@ -48,7 +48,7 @@ export class PushServer {
       address: () => this.address,
       ended: this.#end.signal,
     });
-    const { registry } = this.#devices;
+    const { registry, arrivals } = this.#devices;
     this.listening = listenPsk({
       ...options.listen,
       policy,
@@ -59,6 +59,7 @@ export class PushServer {
       onLayer: (secured) => {
         this.#devices.accept(secured);
       },
+      ...(arrivals && { lookup: (identity, signal) => arrivals.lookUp(identity, signal) }),
       ...(options.dangerouslyLogKeys && { keylog: options.dangerouslyLogKeys }),
     }).then((psk) => {
       this.#psk = psk;

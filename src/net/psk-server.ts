@@ -7,6 +7,8 @@ import {
   type Server as TlsServer,
   type TLSSocket,
 } from 'node:tls';
+import { TOOK_NONE } from '../async-psk/grant.ts';
+import type { PskGate } from '../async-psk/index.ts';
 import { ChannelError, ConfigError, GbaError, SaError, reasonOf } from '../errors.ts';
 import { PSK_NAMESPACE_UICC } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -15,6 +17,7 @@ import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import type { LiveSa } from '../sa/association.ts';
 import type { SaSessions } from '../sa/sessions.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import { createArrivalGate, type LookUpIdentity } from './arrival-gate.ts';
 import { Handshakes, type Handshake, type HandshakeLimits } from './handshakes.ts';
 import { SaBoundResumption } from './resumption.ts';
 import type { SecuredSocket } from './secured-socket.ts';
@@ -32,6 +35,12 @@ export interface ListenPskOptions extends Endpoint {
    * over, which is not checked here again. It must not throw.
    */
   readonly find: (identity: string) => LiveSa | undefined;
+  /**
+   * Asked for an identity that `find` does not know: it makes `find` know it, if anybody has it, while
+   * the handshake waits. Whoever stays unknown hears so at a fixed time, as does a wrong key then.
+   * Absent: nothing waits, and there is no gate in front of TLS.
+   */
+  readonly lookup?: LookUpIdentity;
   /** Where associations keep their TLS 1.2 sessions; absent: no handshake is resumed. */
   readonly sessions?: SaSessions | undefined;
   /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
@@ -77,6 +86,7 @@ export class PskServer {
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
+  readonly #gate: PskGate | undefined;
   readonly #tls: TlsServer;
   readonly #connections = new Set<Socket>();
   readonly #handshakes: Handshakes;
@@ -94,7 +104,7 @@ export class PskServer {
     this.#handshakes = new Handshakes({
       clock: options.clock,
       timeoutMs: options.policy.handshakeTimeoutMs,
-      limits: options.limits ?? { handshakes: 1_024, perAddress: 256 },
+      limits: options.limits ?? DEFAULT_LIMITS,
       onDropped: ({ remote }, fault) => {
         tellRefused(remote, fault);
       },
@@ -104,6 +114,7 @@ export class PskServer {
       sessions && versions?.includes('1.2') === true
         ? new SaBoundResumption({ sessions, isLive: (session) => this.#isLive(session) })
         : undefined;
+    this.#gate = this.#createGate();
     this.#tls = this.#createTls();
     this.closed = new Promise((resolve) => this.#tcp.once('close', resolve));
     this.#tcp.on('connection', (raw) => {
@@ -162,11 +173,34 @@ export class PskServer {
     return this.close();
   }
 
+  #createGate(): PskGate | undefined {
+    const { lookup, find, clock, policy, versions = ['1.3'] } = this.#options;
+    if (lookup === undefined) return undefined;
+    return createArrivalGate({
+      ...{ lookup, clock, policy, versions, decoySecret: this.#decoySecret },
+      limits: this.#options.limits ?? DEFAULT_LIMITS,
+      isKnown: (identity) => find(identity) !== undefined,
+      keyOf: (identity, version) => {
+        const found = this.#lookUp(identity, `TLSv${version}`);
+        if (found instanceof GbaError) throw found;
+        return found.key;
+      },
+      onRefused: (raw, error) => {
+        const handshake = this.#handshakes.end(raw);
+        if (handshake) tellRefused(handshake.remote, error);
+      },
+    });
+  }
+
   #createTls(): TlsServer {
     const { policy, versions = ['1.3'], keylog } = this.#options;
-    const pskCallback = (socket: TLSSocket, identity: string) => this.#choosePsk(socket, identity);
+    const gate = this.#gate;
+    const pskCallback =
+      gate?.pskCallback ??
+      ((socket: TLSSocket, identity: string) => this.#choosePsk(socket, identity));
     const resumption = this.#resumption === undefined ? 'off' : 'sa-bound';
     const tls = createTlsServer(serverTlsOptions(policy, { versions, resumption, pskCallback }));
+    gate?.attach(tls);
     this.#resumption?.attach(tls);
     tls.on('secureConnection', (socket) => {
       this.#secured(socket);
@@ -174,8 +208,8 @@ export class PskServer {
     tls.on('tlsClientError', (error, socket) => {
       const handshake = this.#handshakes.end(socket);
       if (handshake === undefined) return;
-      const lookup = this.#lookups.get(socket);
-      tellRefused(handshake.remote, lookup instanceof GbaError ? lookup : channelErrorOf(error));
+      const used = this.#usedBy(socket);
+      tellRefused(handshake.remote, used instanceof GbaError ? used : channelErrorOf(error));
     });
     if (keylog !== undefined) tls.on('keylog', keylog);
     return tls;
@@ -245,12 +279,20 @@ export class PskServer {
     return !(lookup instanceof GbaError) && lookup.key === key;
   }
 
+  /** What this handshake looked up; undefined when TLS asked for nothing. In the gate a name never has another key. */
+  #usedBy(socket: TLSSocket): Lookup | { readonly identity: string } | undefined {
+    if (this.#gate === undefined) return this.#lookups.get(socket);
+    const identity = this.#gate.identityOf(socket);
+    if (typeof identity === 'string') return { identity };
+    return identity === TOOK_NONE ? undefined : identity;
+  }
+
   /**
    * The association whose key this very handshake looked up and used, or whose session it took up, if
    * it is still good for it.
    */
   #prove(socket: TLSSocket, handshake: Handshake): Proof | GbaError {
-    const lookup = this.#lookups.get(socket);
+    const lookup = this.#usedBy(socket);
     const session = lookup ? undefined : this.#resumption?.resumedBy(socket, handshake);
     const used = lookup ?? session;
     if (used === undefined) {
@@ -260,13 +302,14 @@ export class PskServer {
     const current = this.#lookUp(used.identity, socket.getProtocol());
     if (current instanceof GbaError) return current;
     const { sa, key } = current;
-    if (key !== used.key) {
+    if ('key' in used && key !== used.key) {
       return new SaError('ERR_SA_UNKNOWN', `${sa.bTid} ended during the handshake`);
     }
     const { policy } = this.#options;
-    const named = 'serverName' in used ? used.serverName : socket.servername || undefined;
+    const isResumed = session !== undefined && 'serverName' in session;
+    const named = isResumed ? session.serverName : socket.servername || undefined;
     const fault = handshakeFault(socket, sa.binding, policy) ?? nameFault(named, sa, policy);
-    return fault ?? { sa, identity: used.identity, key, resumed: session !== undefined };
+    return fault ?? { sa, identity: used.identity, key, resumed: isResumed };
   }
 }
 
@@ -294,6 +337,7 @@ function tellRefused(remote: string, { code, message }: GbaError): void {
   publish('gba:tls:refused', { remote, code, reason: message });
 }
 
+const DEFAULT_LIMITS: HandshakeLimits = { handshakes: 1_024, perAddress: 256 };
 const KEEP_ALIVE_MS = 60_000;
 /**
  * OpenSSL shows a TLS 1.3 session id of 32 random octets, cut at its first NUL, as an identity too.

@@ -74,10 +74,12 @@ export class SaRegistry {
     return this.#slots.size;
   }
 
-  /** Takes in a new association and owns its key. @throws SaError ERR_SA_CONFLICT, ERR_SA_EXPIRED, StoreError. */
-  add(sa: Announced): Announced {
+  /**
+   * Takes in a new association and owns its key, which was made just now unless `lifetimeMs` says that
+   * it has been there for longer. @throws SaError ERR_SA_CONFLICT, ERR_SA_EXPIRED, StoreError.
+   */
+  add(sa: Announced, lifetimeMs = this.#leftMs(sa)): Announced {
     this.#check(sa);
-    const lifetimeMs = this.#leftMs(sa);
     this.#store?.put({ ...sa, proved: false, lifetimeMs });
     this.#hold(sa, false, lifetimeMs);
     publish('gba:sa:announced', { bTid: sa.bTid, impi: sa.impi });
@@ -106,9 +108,19 @@ export class SaRegistry {
     const term = { endsAt: this.#clock.monotonic() + leftMs, lifetimeMs };
     this.#slots.set(sa.bTid, { sa, proved, term, expiry });
     for (const [identity] of pskIdentitiesOf(sa)) this.#identities.set(identity, sa.bTid);
-    const siblings = this.#subscribers.get(sa.impi);
-    if (siblings === undefined) this.#subscribers.set(sa.impi, new Set([sa.bTid]));
-    else siblings.add(sa.bTid);
+    const siblings = this.#subscribers.get(sa.impi) ?? new Set();
+    this.#subscribers.set(sa.impi, siblings);
+    const younger = [...siblings].filter((one) => this.#madeAt(one) > this.#madeAt(sa.bTid));
+    for (const bTid of [sa.bTid, ...younger]) {
+      siblings.delete(bTid);
+      siblings.add(bTid);
+    }
+  }
+
+  /** Monotonic ms, before this process began for keys that it took over. */
+  #madeAt(bTid: BTid): number {
+    const term = this.#slots.get(bTid)?.term;
+    return term ? term.endsAt - term.lifetimeMs : Infinity;
   }
 
   /** One whose time is over while nobody looked, or that another names already, is over now. */
@@ -255,7 +267,7 @@ export class SaRegistry {
     return Array.from(this.#slots.values(), ({ sa }) => sa);
   }
 
-  /** The live associations of one subscriber, oldest first. */
+  /** The live associations of one subscriber, the one with the oldest key first. */
   of(impi: Impi): readonly LiveSa[] {
     return [...(this.#subscribers.get(impi) ?? [])].flatMap((bTid) => this.current(bTid) ?? []);
   }

@@ -1,0 +1,50 @@
+/** The gate in front of the NAF's TLS: an unknown identity may become known while its handshake waits. */
+import { Socket } from 'node:net';
+import { createPskGate, type PskGate } from '../async-psk/index.ts';
+import type { GbaError } from '../errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
+import type { HandshakeLimits } from './handshakes.ts';
+
+/** Makes an identity known, if anybody has it; rejects with the reason why nobody has. */
+export type LookUpIdentity = (identity: string, signal: AbortSignal) => Promise<void>;
+
+export interface ArrivalGateOptions {
+  readonly clock: Clock;
+  readonly policy: TlsPolicy;
+  readonly versions: readonly TlsVersion[];
+  readonly limits: HandshakeLimits;
+  readonly decoySecret: Uint8Array;
+  readonly isKnown: (identity: string) => boolean;
+  /** @throws GbaError when the identity has no key under this version. */
+  readonly keyOf: (identity: string, version: TlsVersion) => Uint8Array;
+  /** Asked for identities that are not known, and for no others: those never wait. */
+  readonly lookup: LookUpIdentity;
+  /** This connection did not get as far as TLS. */
+  readonly onRefused: (raw: Socket, error: GbaError) => void;
+}
+
+/** Failures are told after 2 seconds, whatever they are, or half of the time for a handshake. */
+export function createArrivalGate(options: ArrivalGateOptions): PskGate {
+  const { clock, policy, versions, limits, decoySecret, isKnown, keyOf, lookup } = options;
+  const timeoutMs = policy.handshakeTimeoutMs;
+  return createPskGate({
+    ...{ clock, versions, decoySecret, timeoutMs },
+    answerAfterMs: Math.min(ANSWER_AFTER_MS, timeoutMs / 2),
+    limits: {
+      hellos: limits.handshakes,
+      lookups: limits.handshakes,
+      lookupsPerSource: limits.perAddress,
+    },
+    lookup: ({ identity, version }, signal) => {
+      if (isKnown(identity)) return keyOf(identity, version);
+      return lookup(identity, signal).then(() => keyOf(identity, version));
+    },
+    onRefused: (_remote, error, raw) => {
+      if (raw instanceof Socket) options.onRefused(raw, error);
+    },
+  });
+}
+
+/** For the BSF to answer, a connection to it included. */
+const ANSWER_AFTER_MS = 2_000;
