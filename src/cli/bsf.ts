@@ -10,7 +10,6 @@ import type { TlsPolicy } from '../lib/suites.ts';
 import { formatHttp2Address, parseHttp2Address, type Http2Address } from '../net/http2-address.ts';
 import { readNafs, type NafRecord } from '../store/nafs.ts';
 import { loadTlsPolicy } from '../store/policy.ts';
-import { requireProgram } from './exec.ts';
 import { EXIT, whenAborted, writeJson, type CommandIo } from './io.ts';
 import { narrate } from './narrate.ts';
 import {
@@ -19,12 +18,11 @@ import {
   endpoint,
   fqdn,
   path,
-  program as programWords,
   stateOption,
   wholeNumber,
 } from './options.ts';
 import { CommandFailure, subcommand } from './run.ts';
-import { openSubscribers, type SubscriberOptions } from './subscribers.ts';
+import { addVectorOptions, openSubscribers, type SubscriberOptions } from './subscribers.ts';
 
 interface BsfCommandOptions extends SubscriberOptions {
   readonly listen?: readonly Http2Address[];
@@ -40,7 +38,7 @@ interface BsfCommandOptions extends SubscriberOptions {
 
 /** Adds `bsf` to the program. */
 export function addBsfCommand(program: Command, io: CommandIo): void {
-  subcommand(program, 'bsf')
+  const command = subcommand(program, 'bsf')
     .description('serve keys to NAFs (Nbsp_GBA) and let UEs bootstrap (Ub), until interrupted')
     .addOption(
       new Option(
@@ -50,17 +48,8 @@ export function addBsfCommand(program: Command, io: CommandIo): void {
       ).argParser(addresses),
     )
     .option('--nafs <file>', 'JSON file of NAFs and what they may have, mode 0600', path)
-    .option('--ub <host:port>', 'where UEs bootstrap, HTTP/1.1', endpoint)
-    .option(
-      '--subscribers <file>',
-      'JSON file of IMSIs and keys, mode 0600 (default: the demo subscribers)',
-      path,
-    )
-    .addOption(
-      new Option('--av <exec:program>', 'vectors out of a program instead of a file of keys')
-        .argParser(programWords)
-        .conflicts('subscribers'),
-    )
+    .option('--ub <host:port>', 'where UEs bootstrap, HTTP/1.1', endpoint);
+  addVectorOptions(command)
     .option('--name <fqdn>', "this BSF's name (default: bsf.mncX.mccY.pub.3gppnetwork.org)", fqdn)
     .option('--lifetime <seconds>', 'how long a key from Ub lives', wholeNumber(1, 604_800))
     .addOption(stateOption())
@@ -77,7 +66,6 @@ export function addBsfCommand(program: Command, io: CommandIo): void {
 async function serve(options: BsfCommandOptions, io: CommandIo): Promise<void> {
   const { listen, ub, name: fqdn, lifetime } = options;
   const nafs = nafsFor(options);
-  if (options.av) requireProgram('--av exec:', options.av[0] ?? '', io.env['PATH']);
   const known = await openSubscribers(options, [], io);
   if (known.demo && options.dangerouslyAllowDemoKeys !== true) {
     requireLoopback(placesOf(options), 'give --subscribers FILE, or --dangerously-allow-demo-keys');

@@ -1,7 +1,6 @@
-/** A NAF with its BSF and HSS inside, put together from the options of `send` and `sa announce`. */
+/** A NAF, put together from the options of `send`, `serve` and `sa announce`. */
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
-import { createBsf } from '../bsf/bsf.ts';
 import { requireLoopback } from '../compose/demo-keys.ts';
 import { defaultNafFqdn } from '../compose/naf.ts';
 import { createExecTriggerSender } from '../exec/trigger.ts';
@@ -25,6 +24,12 @@ import { openSaFile } from '../store/sa-file.ts';
 import { openStoreKey } from '../store/store-key.ts';
 import { requireProgram } from './exec.ts';
 import { EXIT, type CommandIo } from './io.ts';
+import {
+  addKeySourceOptions,
+  openKeySource,
+  type KeySource,
+  type KeySourceOptions,
+} from './key-source.ts';
 import { keyLogFor } from './keylog.ts';
 import {
   allowDemoOption,
@@ -33,8 +38,6 @@ import {
   farEndpoint,
   fqdn,
   keylogOption,
-  path,
-  program,
   resumptionNotice,
   resumptionOption,
   stateOption,
@@ -44,9 +47,8 @@ import {
   type UeName,
 } from './options.ts';
 import { CommandFailure, usageError } from './run.ts';
-import { openSubscribers, type SubscriberOptions, type Subscribers } from './subscribers.ts';
 
-export interface NafOptions extends SubscriberOptions {
+export interface NafOptions extends KeySourceOptions {
   readonly listen: Endpoint;
   readonly advertise?: Endpoint;
   readonly trigger?: Carrier;
@@ -61,17 +63,7 @@ export interface NafOptions extends SubscriberOptions {
 }
 
 export function addNafOptions(command: Command): Command {
-  return command
-    .option(
-      '--subscribers <file>',
-      'JSON file of IMSIs and keys, mode 0600 (default: the demo subscribers)',
-      path,
-    )
-    .addOption(
-      new Option('--av <exec:program>', 'vectors out of a program instead of a file of keys')
-        .argParser(program)
-        .conflicts('subscribers'),
-    )
+  return addKeySourceOptions(command)
     .addOption(
       new Option(
         '--gba <type>',
@@ -138,11 +130,12 @@ export async function openNaf(
   io: CommandIo,
   settings: NafSettings,
 ): Promise<OpenNaf> {
-  const { trigger, av } = options;
+  const { trigger } = options;
   const words = isProgram(trigger) ? trigger : undefined;
   if (words) requireProgram('--trigger exec:', words[0] ?? '', io.env['PATH']);
-  if (av) requireProgram('--av exec:', av[0] ?? '', io.env['PATH']);
-  const known = await openSubscribers(options, settings.ues, io);
+  const policy = loadTlsPolicy();
+  const { giveUpMs } = settings;
+  const known = await openKeySource(options, settings.ues, { policy, mostMs: giveUpMs }, io);
   const addressOf = (impi: Impi): TriggerAddress =>
     (isProgram(trigger) ? undefined : trigger) ?? known.triggerOf(impi) ?? DEFAULT_TRIGGER;
   const addresses = words ? [] : known.impis.map(addressOf);
@@ -152,7 +145,6 @@ export async function openNaf(
   }
 
   requireReachable(options);
-  const policy = loadTlsPolicy();
   const { binding, only } = usageError(() => bindingFrom(options.tls, options.suite, policy));
   const notice = resumptionNotice(options.resumption, [binding.version]);
   if (notice !== undefined) io.stderr.write(`naf-push: ${notice}\n`);
@@ -164,7 +156,7 @@ export async function openNaf(
       ? undefined
       : openSaFile({ folder: persist, storeKey: openStoreKey(join(persist, 'store.key')) });
   const server = await listenPushServer({
-    bsf: createBsf({ hss: known.hss, clock: systemClock, policy: policy.keyLifetime }),
+    bsf: known.bsf,
     triggers: triggerSender(words, known, io),
     policy: only,
     binding,
@@ -172,7 +164,7 @@ export async function openNaf(
     nafFqdn: options.naf ?? defaultNafFqdn(known.impis[0]),
     listen: options.listen,
     triggerAddress: words ? () => undefined : addressOf,
-    patience: { giveUpMs: settings.giveUpMs, ...(words && { triggerMs: CARRIER_MS }) },
+    patience: { giveUpMs, ...(words && { triggerMs: CARRIER_MS }) },
     ...(options.gba && {
       uiccOrMe: options.gba === 'u' ? ('GBA_U' as const) : ('GBA_ME' as const),
     }),
@@ -200,7 +192,7 @@ function isProgram(carrier: Carrier | undefined): carrier is ProgramWords {
 
 function triggerSender(
   words: ProgramWords | undefined,
-  { msisdnOf: msisdn }: Subscribers,
+  { msisdnOf: msisdn }: KeySource,
   io: CommandIo,
 ): TriggerSender {
   if (words === undefined) return createTriggerSender({ clock: systemClock });

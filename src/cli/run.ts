@@ -85,6 +85,8 @@ export function describe(error: unknown): string {
 export function exitCodeOf(code: GbaErrorCode): number {
   switch (code) {
     case 'ERR_CHANNEL_TIMEOUT':
+    case 'ERR_BSF_UNREACHABLE':
+    case 'ERR_BSF_BUSY':
       return EXIT.timeout;
     case 'ERR_BSF_DENIED':
     case 'ERR_AKA_MAC_FAILURE':

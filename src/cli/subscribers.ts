@@ -1,4 +1,5 @@
 /** Whom a NAF pushes to, and where their vectors come from: a file of keys, or a program of the lab's own. */
+import { Option, type Command } from 'commander';
 import { createHss } from '../bsf/hss.ts';
 import { BsfError } from '../errors.ts';
 import { createExecHss } from '../exec/hss.ts';
@@ -9,8 +10,9 @@ import type { Hss } from '../ports.ts';
 import { openFileStore } from '../store/file-store.ts';
 import { packageFile } from '../store/policy.ts';
 import { readSubscribers, type SubscriberRecord } from '../store/subscribers.ts';
+import { requireProgram } from './exec.ts';
 import type { CommandIo } from './io.ts';
-import { impiOf, stateFolder, type UeName } from './options.ts';
+import { impiOf, path, program, stateFolder, type UeName } from './options.ts';
 
 export interface SubscriberOptions {
   readonly subscribers?: string;
@@ -29,6 +31,20 @@ export interface Subscribers {
   readonly triggerOf: (impi: Impi) => TriggerAddress | undefined;
   readonly msisdnOf: (impi: Impi) => Msisdn | undefined;
   close(): Promise<void>;
+}
+
+export function addVectorOptions(command: Command): Command {
+  return command
+    .option(
+      '--subscribers <file>',
+      'JSON file of IMSIs and keys, mode 0600 (default: the demo subscribers)',
+      path,
+    )
+    .addOption(
+      new Option('--av <exec:program>', 'vectors out of a program instead of a file of keys')
+        .argParser(program)
+        .conflicts('subscribers'),
+    );
 }
 
 /** `all`: those of the file. @throws ConfigError, BsfError ERR_BSF_UNKNOWN_SUBSCRIBER, StoreError. */
@@ -62,6 +78,7 @@ function programSubscribers(
   ues: readonly UeName[],
   io: CommandIo,
 ): Subscribers {
+  requireProgram('--av exec:', command[0] ?? '', io.env['PATH']);
   const onStderr = (chunk: Buffer): void => void io.stderr.write(chunk);
   return {
     impis: ues.map((ue) => impiOf(ue)),

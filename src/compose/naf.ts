@@ -56,7 +56,8 @@ export async function openNaf(options: OpenNafOptions): Promise<PushServer> {
 export function defaultNafFqdn(impi: Impi | undefined): Fqdn {
   const home = impi && homePublicDomain(impi);
   if (home === undefined) {
-    const rule = 'this subscriber has no 3GPP home network: give this NAF a name (--naf FQDN)';
+    const who = impi === undefined ? 'no UE is known yet' : `${impi} has no 3GPP home network`;
+    const rule = `${who}: give this NAF a name (--naf FQDN)`;
     throw new ConfigError('ERR_CONFIG_FILE', rule);
   }
   return parseFqdn(`naf${home}`);

@@ -38,10 +38,11 @@ const MAX_FAILURES = 3;
 const ALONE_MS = 2_000;
 
 /**
- * reconnect < bootstrap. It never resolves: `signal` ends it when a layer opens.
+ * reconnect < bootstrap. It never resolves: `signal` ends it when a layer opens. A BSF that is away or busy
+ * is asked again.
  * @throws ChannelError ERR_CHANNEL_TIMEOUT when patience is over; BsfError, StoreError, or GbaError
- * ERR_UPA_ADDRESS or ERR_EXEC_FAILED when the trigger was not sent and trying again would not help, or
- * there is no time for it; the signal's reason.
+ * ERR_UPA_ADDRESS or ERR_EXEC_FAILED when there was no GPI, or the trigger was not sent, and trying again
+ * would not help, or there is no time for it; the signal's reason.
  */
 export async function search(options: SearchOptions, signal: AbortSignal): Promise<never> {
   const { clock, patience, canReconnect, announce } = options;
@@ -52,12 +53,16 @@ export async function search(options: SearchOptions, signal: AbortSignal): Promi
   let answers = MAX_ANSWERS;
   let next: Announcement | undefined;
   let unsent: GbaError | undefined;
+  const keep = (error: unknown): never => {
+    if (error instanceof GbaError) unsent = error;
+    throw error;
+  };
   const mostFailures = patience.giveUpMs === Infinity ? Infinity : MAX_FAILURES;
   for (;;) {
     const leftMs = giveUpAt - clock.monotonic();
     if (leftMs <= 0 || announce === undefined) throw unsent ?? silent(options, wasHere);
     await orPause(clock, leftMs, signal, async () => {
-      const announcement = next ?? (await announce(signal));
+      const announcement = next ?? (await announce(signal).catch(keep));
       next = undefined;
       options.onTrigger(announcement);
       const resynchronise = (resync: Resync): Promise<Announcement> => {

@@ -72,33 +72,36 @@ function parsed<T>(parse: (text: string) => T, rule: string): z.ZodType<T> {
   });
 }
 
+function matching(pattern: RegExp, rule: string): z.ZodString {
+  return z.string({ error: `expected ${rule}` }).regex(pattern, `expected ${rule}`);
+}
+
 function parseGroup(text: string): string {
   return text.startsWith('*@') ? `*@${parseFqdn(text.slice(2))}` : parseImpi(text);
 }
 
-const TOKEN_RULE = 'expected 22 to 255 of A-Z a-z 0-9 - . _ ~ + / =, unpredictable';
-const IDENTITY_RULE = 'expected 4 to 128 printable characters of ASCII';
-const KEY_RULE = 'expected 64 hex digits';
+export const TOKEN = /^[\w.~+/=-]{22,255}$/;
+export const TOKEN_RULE = '22 to 255 of A-Z a-z 0-9 - . _ ~ + / =, unpredictable';
+export const IDENTITY = /^[\x21-\x7e]{4,128}$/;
+export const IDENTITY_RULE = '4 to 128 printable characters of ASCII';
+export const KEY_RULE = '64 hex digits';
 const FQDN_RULE = 'expected a host name';
 const UA_RULE = 'expected 10 hex digits';
 const GROUP_RULE = 'expected an IMPI or *@domain';
 const BURST_RULE = { error: 'expected 1 to 10000' };
 
 const psk = z.strictObject({
-  identity: z.string({ error: IDENTITY_RULE }).regex(/^[\x21-\x7e]{4,128}$/, IDENTITY_RULE),
+  identity: matching(IDENTITY, IDENTITY_RULE),
   key: z
-    .string({ error: KEY_RULE })
-    .refine((text) => isHex(text, 32), KEY_RULE)
+    .string({ error: `expected ${KEY_RULE}` })
+    .refine((text) => isHex(text, 32), `expected ${KEY_RULE}`)
     .transform(fromHex),
 });
 
 const nafSchema = z
   .strictObject({
     name: z.string().regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 of A-Z a-z 0-9 _ . -'),
-    token: z
-      .string({ error: TOKEN_RULE })
-      .regex(/^[\w.~+/=-]{22,255}$/, TOKEN_RULE)
-      .optional(),
+    token: matching(TOKEN, TOKEN_RULE).optional(),
     psk: psk.optional(),
     fqdns: z.array(parsed(parseFqdn, FQDN_RULE)).nonempty(),
     uaIds: z.array(parsed(parseUaSecurityProtocolId, UA_RULE)).nonempty().optional(),
