@@ -1,7 +1,9 @@
 /** The public door of gba-push: everything that a program of your own needs, and nothing else. */
 
 export { openNaf } from './compose/naf.ts';
-export type { OpenNafOptions } from './compose/naf.ts';
+export type { NafWithBsf, NafWithSubscribers, OpenNafOptions } from './compose/naf.ts';
+export { openBsf } from './compose/bsf.ts';
+export type { OpenBsfOptions } from './compose/bsf.ts';
 export { openUe } from './compose/ue.ts';
 export type { OpenUeOptions } from './compose/ue.ts';
 
@@ -27,6 +29,29 @@ export type { ConnectPolicy, ConnectRule } from './ue/connect-policy.ts';
 
 export { createBsf } from './bsf/bsf.ts';
 export type { BsfOptions } from './bsf/bsf.ts';
+export { listenBsf } from './bsf/bsf-server.ts';
+export type { BsfServer, ListenBsfOptions } from './bsf/bsf-server.ts';
+export { createSessions } from './bsf/sessions.ts';
+export type { BootstrapSession, BootstrapSessions, SessionLimits } from './bsf/sessions.ts';
+export { createUb } from './bsf/ub.ts';
+export type { Ub, UbAnswer, UbOptions, UbRequest } from './bsf/ub.ts';
+export { listenUb } from './bsf/ub-server.ts';
+export type { UbServer } from './bsf/ub-server.ts';
+export { createNbsp } from './bsf/nbsp.ts';
+export type { Nbsp, NbspAnswer, NbspOptions } from './bsf/nbsp.ts';
+export { listenNbsp } from './bsf/nbsp-server.ts';
+export type { ListenNbspOptions } from './bsf/nbsp-server.ts';
+export type { InvalidParam, NbspOperation, ProblemDetails } from './codec/nbsp.ts';
+export { openRemoteBsf } from './naf/remote-bsf.ts';
+export type { RemoteBsf, RemoteBsfOptions } from './naf/remote-bsf.ts';
+export type { BsfLinkOptions } from './naf/bsf-link.ts';
+export { formatHttp2Address, parseHttp2Address } from './net/http2-address.ts';
+export type { Http2Address } from './net/http2-address.ts';
+export type { PreSharedKey } from './net/http2-client.ts';
+export type { Http2Server } from './net/http2-server.ts';
+export { readNafs } from './store/nafs.ts';
+export type { NafOperation, NafProof, NafRecord } from './store/nafs.ts';
+export { readNafSecret } from './store/naf-secret.ts';
 export { createHss } from './bsf/hss.ts';
 export type { HssOptions } from './bsf/hss.ts';
 export { createUsim } from './ue/usim.ts';

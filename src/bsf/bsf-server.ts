@@ -47,6 +47,7 @@ export interface BsfServer {
   drain(): Promise<void>;
   /** Ends at once, and wipes every session of Ub. */
   close(): Promise<void>;
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

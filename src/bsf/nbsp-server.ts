@@ -19,6 +19,7 @@ import { listenHttp2, type Http2Peer, type Http2Server } from '../net/http2-serv
 import type { NafRecord } from '../store/nafs.ts';
 import type { Nbsp } from './nbsp.ts';
 
+/** Where it listens, for whom, and what stands behind. */
 export interface ListenNbspOptions {
   readonly nbsp: Nbsp;
   readonly nafs: readonly NafRecord[];

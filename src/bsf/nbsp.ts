@@ -21,6 +21,7 @@ import { rateLimit, type RateLimit } from '../lib/limits.ts';
 import type { Bsf, GbaType } from '../ports.ts';
 import { mayServe, type NafOperation, type NafRecord } from '../store/nafs.ts';
 
+/** What Nbsp_GBA is served from. */
 export interface NbspOptions {
   /** The core that has the keys. */
   readonly bsf: Bsf;
@@ -31,6 +32,7 @@ export interface NbspOptions {
 export type NbspAnswer =
   { readonly body: Uint8Array } | { readonly problem: ProblemDetails; readonly reason: string };
 
+/** Both operations of Nbsp_GBA. */
 export interface Nbsp {
   /** Answers a NAF that has proved who it is. Never rejects for a GbaError; the signal's reason. */
   answer(
@@ -41,6 +43,7 @@ export interface Nbsp {
   ): Promise<NbspAnswer>;
 }
 
+/** Nbsp_GBA without HTTP, for a server of your own; `listenNbsp` is ours. */
 export function createNbsp({ bsf, clock }: NbspOptions): Nbsp {
   const limits = new Map<string, RateLimit>();
   const limitOf = ({ name, vectors }: NafRecord): RateLimit => {

@@ -20,6 +20,7 @@ export interface BootstrapSession {
   readonly expiresAt: number;
 }
 
+/** Where Ub leaves what UEs bootstrapped, and where a BSF core finds it. */
 export interface BootstrapSessions {
   /**
    * Takes the session over, with its Ks. A new one leaves those before valid (TS 33.220 4.4.11), up to

@@ -7,6 +7,7 @@ import { ConfigError, reasonOf } from '../errors.ts';
 import { sourceOf } from '../lib/ip.ts';
 import type { Ub, UbAnswer } from './ub.ts';
 
+/** Ub, served. */
 export interface UbServer {
   readonly address: Endpoint;
   /** Resolves when it no longer listens and every connection is over. */
@@ -15,6 +16,7 @@ export interface UbServer {
   drain(): Promise<void>;
   /** Ends at once. */
   close(): Promise<void>;
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -21,6 +21,7 @@ import type { Hss } from '../ports.ts';
 import { createChallenges, wipeChallenge, type Challenge } from './challenges.ts';
 import type { BootstrapSessions } from './sessions.ts';
 
+/** What the BSF's end of Ub is made of. */
 export interface UbOptions {
   readonly hss: Hss;
   /** Where a run that succeeds leaves its Ks; the same as the BSF core's. */
@@ -34,6 +35,7 @@ export interface UbOptions {
   readonly rate?: RateLimitOptions;
 }
 
+/** One request of a UE, as HTTP brought it. */
 export interface UbRequest {
   readonly method: string;
   readonly uri: string;
@@ -44,12 +46,14 @@ export interface UbRequest {
   readonly source: string;
 }
 
+/** What HTTP shall answer. */
 export interface UbAnswer {
   readonly status: 200 | 400 | 401 | 403 | 429 | 503;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
 
+/** The BSF's end of Ub. */
 export interface Ub {
   /** Never rejects for a GbaError: what is refused is an answer, and the event `gba:ub:refused`. */
   answer(request: UbRequest): Promise<UbAnswer>;
@@ -59,6 +63,7 @@ export interface Ub {
   close(): void;
 }
 
+/** Ub without HTTP, for a server of your own; `listenUb` is ours. */
 export function createUb(options: UbOptions): Ub {
   const { hss, sessions, clock, policy, fqdn } = options;
   const challenges = createChallenges(clock);

@@ -6,8 +6,12 @@ import { fromHex, toHex, utf8Bytes, utf8Text } from '../lib/bytes.ts';
 import { formatInstant, parseInstant } from './instant.ts';
 
 /** The two operations, by the last part of their path; both are POST. */
-export const NBSP_OPERATIONS = ['push-info-retrieval', 'bootstrapping-info-retrieval'] as const;
-export type NbspOperation = (typeof NBSP_OPERATIONS)[number];
+export const NBSP_OPERATIONS: readonly NbspOperation[] = [
+  'push-info-retrieval',
+  'bootstrapping-info-retrieval',
+];
+/** One of them. */
+export type NbspOperation = 'push-info-retrieval' | 'bootstrapping-info-retrieval';
 
 /** `{apiRoot}/nbsp-gba/v1/<operation>`, with an empty apiRoot. */
 export function nbspPath(operation: NbspOperation): string {

@@ -8,6 +8,7 @@ import type { TlsPolicy } from '../lib/suites.ts';
 import { formatHttp2Address, type Http2Address } from '../net/http2-address.ts';
 import { dialHttp2, type PreSharedKey } from '../net/http2-client.ts';
 
+/** The way to a BSF elsewhere. */
 export interface BsfLinkOptions {
   readonly address: Http2Address;
   /** How this NAF proves itself: over `https` by a pre-shared key, in clear text by its token. */

@@ -17,6 +17,7 @@ import { formatHttp2Address } from '../net/http2-address.ts';
 import type { Bsf } from '../ports.ts';
 import { openBsfLink, type BsfLinkOptions, type Reply } from './bsf-link.ts';
 
+/** Where the BSF is, and how this NAF proves itself to it. */
 export interface RemoteBsfOptions extends BsfLinkOptions {
   /** The BSF's own name when it is not the one that TS 23.003 16.2 gives for the IMPI. */
   readonly fqdn?: Fqdn;
@@ -25,6 +26,7 @@ export interface RemoteBsfOptions extends BsfLinkOptions {
 export interface RemoteBsf extends Bsf {
   /** Ends the session; requests that are out fail. */
   close(): Promise<void>;
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

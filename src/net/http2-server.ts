@@ -58,6 +58,7 @@ export interface ListenHttp2Options {
   ) => void;
 }
 
+/** A service of HTTP/2. */
 export interface Http2Server {
   readonly address: Http2Address;
   /** Resolves when it no longer listens and every connection is over. */
@@ -66,6 +67,7 @@ export interface Http2Server {
   drain(): Promise<void>;
   /** Ends at once. */
   close(): Promise<void>;
+  /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -1,6 +1,19 @@
 import { join } from 'node:path';
 import test from 'ava';
-import { impiFromImsi, openNaf, openUe, parseImsi, type TriggerAddress } from '../../src/index.ts';
+import {
+  impiFromImsi,
+  loadTlsPolicy,
+  openBsf,
+  openNaf,
+  openRemoteBsf,
+  openUe,
+  parseFqdn,
+  parseHttp2Address,
+  parseImsi,
+  readNafs,
+  systemClock,
+  type TriggerAddress,
+} from '../../src/index.ts';
 import { packageFile } from '../../src/store/policy.ts';
 import { temporaryFolder, writeKeyFile } from '../support/command.ts';
 
@@ -35,6 +48,32 @@ test('a NAF and a UE in one call each, and what was handled is known after a res
   t.like(await naf.push(impi, Buffer.from('three'), soon), { state: 'acked', via: 'reconnect' });
   t.deepEqual(handled, ['one', 'two', 'three']);
   await ue.close();
+});
+
+test('a BSF in one call, and a NAF that asks it over a socket file', async (t) => {
+  const state = temporaryFolder(t);
+  const nafFqdn = parseFqdn('naf.mnc001.mcc001.pub.3gppnetwork.org');
+  const token = 'c2VjcmV0LXRva2VuLW9mLWEtTkFG';
+  const file = writeKeyFile(join(state, 'nafs.json'), {
+    nafs: [{ name: 'alerts', token, fqdns: [nafFqdn] }],
+  });
+  const address = parseHttp2Address(`unix:${join(state, 'bsf.sock')}`);
+  const common = { subscribers, state: join(state, 'bsf') };
+  const server = await openBsf({ ...common, nafs: readNafs(file), listen: [address] });
+  t.teardown(() => server.close());
+  t.deepEqual([server.nbsp, server.ub], [[address], undefined]);
+
+  const policy = loadTlsPolicy();
+  const bsf = openRemoteBsf({ address, proof: { token }, policy, clock: systemClock });
+  const ue = await openUe({ usim, state: join(state, 'ue'), listen, handler: () => undefined });
+  const naf = await openNaf({ bsf, nafFqdn, triggerAddress: () => ue.address });
+  t.like(await naf.push(impi, Buffer.from('one'), soon), { state: 'acked', via: 'bootstrap' });
+  await Promise.all([naf.close(), ue.close(), bsf.close()]);
+  await server.drain();
+  await server.closed;
+
+  const ub = { host: '0.0.0.0', port: 0 };
+  await t.throwsAsync(openBsf({ ...common, ub }), { code: 'ERR_CONFIG_DEMO' });
 });
 
 test('a state folder has one UE at a time, and is free again after one that could not start', async (t) => {
