@@ -1,10 +1,11 @@
-/** `naf-push demo`: the whole ladder between two child processes, over a wire that is cut once. */
+/** `naf-push demo`: the whole ladder between three child processes, over a wire that is cut once. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { parseEndpoint, formatEndpoint } from '../codec/address.ts';
+import { spawnDemoBsf } from './demo-bsf.ts';
 import { spawnRole, type Role } from './demo-role.ts';
 import { ladder, type PushReceipt } from './demo-ladder.ts';
 import { openWire } from './demo-wire.ts';
@@ -22,7 +23,9 @@ const RECEIPT_MS = 30_000;
 
 export function addDemoCommand(program: Command, io: CommandIo): void {
   subcommand(program, 'demo')
-    .description('see the whole chain work: NAF and UE as processes of their own, three pushes')
+    .description(
+      'see the whole chain work: BSF, NAF and UE as processes of their own, three pushes',
+    )
     .addOption(
       new Option('--tls <version>', 'TLS version of the layer')
         .choices(['1.3', '1.2'])
@@ -48,35 +51,39 @@ async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
   const ue = spawnRole('ue-listen', [
     ...['--trigger', 'udp://127.0.0.1:0', '--tls', 'any', '--state', state, '--json', '--verbose'],
   ]);
-  const roles: Role[] = [ue];
+  const bsf = spawnDemoBsf(state, UE);
+  const roles: Role[] = [ue, bsf.role];
   const showPushes = async (): Promise<void> => {
     const { trigger } = await ue.next<{ trigger: string }>('listening', RECEIPT_MS);
+    await bsf.role.next('ready', RECEIPT_MS);
     const naf = spawnRole('naf-push', [
       ...['send', UE, '--stdin-lines', '--json', '--verbose', '--tls', tls],
-      ...['--trigger', trigger, '--advertise', formatEndpoint(wire.address), '--state', state],
+      ...['--bsf', bsf.address, '--bsf-secret', bsf.secret],
+      ...['--trigger', trigger, '--advertise', formatEndpoint(wire.address)],
     ]);
     roles.push(naf);
     const { address } = await naf.next<{ address: string }>('gba:naf:listening', RECEIPT_MS);
     wire.leadTo(parseEndpoint(address));
     say(`UE   pid ${ue.pid}  ue-listen, the demo USIM ${UE}, triggers at ${trigger}`);
-    say(`NAF  pid ${naf.pid}  naf-push send, with the BSF and HSS inside, listens at ${address}`);
+    say(`BSF  pid ${bsf.role.pid}  naf-push bsf, with the HSS inside, is asked at ${bsf.address}`);
+    say(`NAF  pid ${naf.pid}  naf-push send, without a key of any SIM, listens at ${address}`);
     say(
       `wire pid ${process.pid}  this process relays TCP at ${formatEndpoint(wire.address)}, to be able to cut it`,
     );
 
-    const whileBothLive = <T>(wanted: Promise<T>): Promise<T> =>
-      Promise.race([wanted, ue.ended, naf.ended]);
+    const whileAllLive = <T>(wanted: Promise<T>): Promise<T> =>
+      Promise.race([wanted, ...roles.map(({ ended }) => ended)]);
     const draw = (receipt?: PushReceipt): void => {
       for (const line of ladder({ receipt, naf: naf.seen, ue: ue.seen })) say(line);
     };
     const pushOnce = async (title: string, text: string): Promise<void> => {
-      if (pause !== undefined) await whileBothLive(sleep(pause * 1_000, undefined, { ref: false }));
+      if (pause !== undefined) await whileAllLive(sleep(pause * 1_000, undefined, { ref: false }));
       say(`\n${title}`);
       ue.forget();
       naf.forget();
       naf.write(`${text}\n`);
       const outcome = naf.next<PushReceipt>('receipt', RECEIPT_MS);
-      const receipt = await whileBothLive(outcome).catch((error: unknown) => {
+      const receipt = await whileAllLive(outcome).catch((error: unknown) => {
         draw();
         throw error;
       });

@@ -10,24 +10,26 @@ test.serial(
       [...demo.stdout.matchAll(/=> acked via (\w+)/g)].map(([, via]) => via),
       ['bootstrap', 'reuse', 'reconnect'],
     );
+    t.regex(demo.stdout, /^BSF +pid \d+ .* unix:/m);
     t.regex(demo.stdout, /2 TCP connections, 2 handshakes, 1 key from the SIM, no certificate/);
     t.is(demo.stderr, '');
   },
 );
 
-/** The pids of its two processes, once they are there. */
-async function rolesOf(demo: Command): Promise<{ ue: number; naf: number }> {
+/** The pids of its three processes, once they are there. */
+async function rolesOf(demo: Command): Promise<{ ue: number; bsf: number; naf: number }> {
   await demo.says(/wire pid/);
-  const [ue = 0, naf = 0] = Array.from(
-    demo.stdout.matchAll(/^(?:UE|NAF) +pid (\d+)/gm),
+  const [ue = 0, bsf = 0, naf = 0] = Array.from(
+    demo.stdout.matchAll(/^(?:UE|BSF|NAF) +pid (\d+)/gm),
     ([, pid]) => Number(pid),
   );
-  return { ue, naf };
+  return { ue, bsf, naf };
 }
 
 test.serial('a process that is killed by hand is named, with its signal', async (t) => {
   for (const [role, name] of [
     ['ue', 'ue-listen'],
+    ['bsf', 'naf-push'],
     ['naf', 'naf-push'],
   ] as const) {
     const demo = startProcess(t, 'naf-push', ['demo', '--pause', '60']);
@@ -53,10 +55,10 @@ test.serial('of a push that was cut off only the steps are drawn that were taken
   t.notRegex(demo.stdout, /=>/);
 });
 
-test.serial('interrupted, it takes both of its processes with it', async (t) => {
+test.serial('interrupted, it takes its three processes with it', async (t) => {
   const demo = startProcess(t, 'naf-push', ['demo', '--tls', '1.2', '--pause', '60']);
-  const { ue, naf } = await rolesOf(demo);
+  const roles = await rolesOf(demo);
   demo.interrupt();
   t.is(await demo.ended, 130);
-  for (const pid of [ue, naf]) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  for (const pid of Object.values(roles)) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
 });
