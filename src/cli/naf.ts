@@ -41,6 +41,7 @@ import {
   resumptionNotice,
   resumptionOption,
   stateOption,
+  tlsPolicyOption,
   wholeNumber,
   type Carrier,
   type ProgramWords,
@@ -56,6 +57,7 @@ export interface NafOptions extends KeySourceOptions {
   readonly naf?: Fqdn;
   readonly tls?: TlsVersion;
   readonly suite?: string;
+  readonly tlsPolicy?: string;
   readonly resumption?: Resumption;
   readonly lifetime?: number;
   readonly keylog?: string;
@@ -85,6 +87,7 @@ export function addNafOptions(command: Command): Command {
       '--suite <name>',
       'the one cipher suite, as OpenSSL names it (see certs-none/policy.json)',
     )
+    .addOption(tlsPolicyOption())
     .addOption(resumptionOption())
     .addOption(
       new Option('--listen <host:port>', 'where UEs connect to')
@@ -133,7 +136,7 @@ export async function openNaf(
   const { trigger } = options;
   const words = isProgram(trigger) ? trigger : undefined;
   if (words) requireProgram('--trigger exec:', words[0] ?? '', io.env['PATH']);
-  const policy = loadTlsPolicy();
+  const policy = loadTlsPolicy(options.tlsPolicy);
   const { giveUpMs } = settings;
   const known = await openKeySource(options, settings.ues, { policy, mostMs: giveUpMs }, io);
   const addressOf = (impi: Impi): TriggerAddress =>

@@ -153,6 +153,12 @@ export const resumptionOption = (): Option =>
     .choices(['off', 'sa-bound'])
     .default('off');
 
+export const tlsPolicyOption = (): Option =>
+  new Option(
+    '--tls-policy <file>',
+    'JSON: suites, groups and the rest of TLS; what it does not say is as in certs-none/policy.json',
+  ).argParser(path);
+
 /** What to tell whoever asks for resumption where it changes nothing. */
 export function resumptionNotice(
   resumption: Resumption | undefined,

@@ -40,6 +40,7 @@ import {
   seconds,
   stateFolder,
   stateOption,
+  tlsPolicyOption,
   wholeNumber,
   type Inlet,
 } from './options.ts';
@@ -60,6 +61,7 @@ interface ListenOptions extends HandlerOptions, UeBootstrapOptions {
   readonly advertise?: TriggerAddress;
   readonly connectPolicy?: string;
   readonly tls: TlsVersion | 'any';
+  readonly tlsPolicy?: string;
   readonly resumption: Resumption;
   readonly count?: number;
   readonly wait?: number;
@@ -120,6 +122,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
         .choices(['1.3', '1.2', 'any'])
         .default('1.3'),
     )
+    .addOption(tlsPolicyOption())
     .addOption(resumptionOption())
     .option('-C, --count <n>', 'end after this many pushes', wholeNumber(1))
     .option('-W, --wait <seconds>', 'end with exit code 3 after this time', seconds)
@@ -174,7 +177,7 @@ async function listen(
     const listener = await listenForPushes({
       usim,
       listen: addresses,
-      policy: loadTlsPolicy(),
+      policy: loadTlsPolicy(options.tlsPolicy),
       connectPolicy: connectPolicyFor(options, sim.demo, addresses),
       pskIdentity: options.pskIdentity,
       pskKey: options.gbaUKey,

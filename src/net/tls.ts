@@ -71,6 +71,7 @@ export function clientTlsOptions(policy: TlsPolicy, client: ClientTls): Connecti
   const suites = binding.version === '1.3' ? policy.suites13 : [binding.suite];
   return {
     ...commonOptions(policy, { versions: [binding.version], suites, alpn }),
+    ecdhCurve: withShares(usableGroups(policy.groups)),
     minDHSize: policy.minDhBits,
     ...(serverName !== undefined && { servername: serverName }),
     ...(binding.version === '1.2' && session && { session: view(session) }),
@@ -142,7 +143,7 @@ function commonOptions(
     minVersion: versions.includes('1.2') ? 'TLSv1.2' : 'TLSv1.3',
     maxVersion: versions.includes('1.3') ? 'TLSv1.3' : 'TLSv1.2',
     ciphers: suites.join(':'),
-    ecdhCurve: usableGroups(policy.groups),
+    ecdhCurve: usableGroups(policy.groups).join(':'),
     ca: [],
     ALPNProtocols: [alpn],
     sessionTimeout: 1,
@@ -161,17 +162,28 @@ function policyFault(reason: string): ChannelError {
 
 const groupSupport = new Map<string, boolean>();
 
-function usableGroups(groups: readonly string[]): string {
+function usableGroups(groups: readonly string[]): readonly string[] {
   const usable = groups.filter((group) => {
     const known = groupSupport.get(group) ?? isGroupSupported(group);
     groupSupport.set(group, known);
     return known;
   });
-  if (usable.length > 0) return usable.join(':');
+  if (usable.length > 0) return usable;
   throw new ConfigError(
     'ERR_CONFIG_FILE',
-    `this Node.js has none of the policy's groups ${groups.join(', ')}: add X25519 or P-256`,
+    `this Node.js has none of the policy's groups ${groups.join(', ')}: add X25519 or P-256 ` +
+      '(X25519MLKEM768 takes Node.js 22 or later)',
   );
+}
+
+/**
+ * OpenSSL sends a key share of the first group alone. Behind a hybrid one, that of X25519 costs 36 octets
+ * more, and saves the round trip of a HelloRetryRequest with a peer that has no other (RFC 8446 4.1.4).
+ */
+function withShares(groups: readonly string[]): string {
+  const isMarked = (group: string): boolean => group === HYBRID || group === 'X25519';
+  if (groups[0] !== HYBRID) return groups.join(':');
+  return groups.map((group) => (isMarked(group) ? `*${group}` : group)).join(':');
 }
 
 function isGroupSupported(group: string): boolean {
@@ -199,6 +211,9 @@ function derInteger(unsigned: Uint8Array): Uint8Array {
 function der(tag: number, content: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(tag, 0x82), uintBytes(content.length, 2), content);
 }
+
+/** ML-KEM-768 beside X25519; a runtime that has it knows the asterisk too (OpenSSL 3.5). */
+const HYBRID = 'X25519MLKEM768';
 
 const MODP_GROUPS: Readonly<Record<number, string>> = {
   2048: 'modp14',

@@ -6,14 +6,16 @@ import { ConfigError, reasonOf } from '../errors.ts';
 import { SUITES, isTls12Suite, type SuiteName, type TlsPolicy } from '../lib/suites.ts';
 
 /**
- * Reads and checks a TLS policy; without `file`, the package's own `certs-none/policy.json`.
+ * Reads and checks a TLS policy; without `file`, the package's own `certs-none/policy.json`. What a file
+ * does not say is as in that one.
  * @throws ConfigError ERR_CONFIG_FILE that names the file, the member and what is wrong with it.
  */
-export function loadTlsPolicy(
-  file: URL | string = packageFile('certs-none/policy.json'),
-): TlsPolicy {
-  const name = file instanceof URL ? file.href : file;
-  const checked = policySchema.safeParse(readJson(file, name));
+export function loadTlsPolicy(file?: URL | string): TlsPolicy {
+  const own = packageFile('certs-none/policy.json');
+  const name = file instanceof URL ? file.href : (file ?? own);
+  const json = readJson(file ?? own, name);
+  const said = file === undefined ? json : filledIn(json, readJson(own, own));
+  const checked = policySchema.safeParse(said);
   if (checked.success) return checked.data;
   throw new ConfigError('ERR_CONFIG_FILE', `${name}: ${z.prettifyError(checked.error)}`);
 }
@@ -21,6 +23,12 @@ export function loadTlsPolicy(
 /** The absolute path of a file of this package, from its sources as from its build. */
 export function packageFile(relative: string): string {
   return fileURLToPath(new URL(relative, import.meta.resolve('gba-push/package.json')));
+}
+
+/** What is no object stays as it is, for the check to say so. */
+function filledIn(json: unknown, own: unknown): unknown {
+  const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
+  return isObject ? { ...(own as object), ...json } : json;
 }
 
 function readJson(file: URL | string, name: string): unknown {

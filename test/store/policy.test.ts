@@ -29,6 +29,15 @@ test('a policy is named by a path or by a URL', (t) => {
   t.is(loadTlsPolicy(pathToFileURL(file)).handshakeTimeoutMs, 2_000);
 });
 
+test('what a policy does not say is as in the package’s own', (t) => {
+  const groups = ['X25519MLKEM768', 'X25519'];
+  const file = policyFile(t, JSON.stringify({ groups }));
+  t.deepEqual(loadTlsPolicy(file), { ...loadTlsPolicy(), groups });
+  for (const text of ['[]', 'null', '7']) {
+    t.throws(() => loadTlsPolicy(policyFile(t, text)), { instanceOf: ConfigError });
+  }
+});
+
 const bad: [string, object, RegExp][] = [
   [
     'a SHA-384 suite',
