@@ -1,5 +1,4 @@
 /** Octets: hex, joining, comparing, reading with bounds. Nothing here knows a protocol. */
-import { isAscii } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -41,16 +40,12 @@ export function utf8Bytes(text: string): Uint8Array {
 
 /** Text of UTF-8 octets, a leading BOM included; undefined when they are not UTF-8. */
 export function utf8Text(octets: Uint8Array): string | undefined {
-  if (octets.length <= SHORT_TEXT && isAscii(octets)) return String.fromCharCode(...octets);
   try {
     return utf8.decode(octets);
   } catch {
     return undefined;
   }
 }
-
-/** Where a decoder costs more than the text that it decodes. */
-const SHORT_TEXT = 64;
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
