@@ -1,7 +1,6 @@
 /** A security association and its states; each transition takes the old one and gives the new one. */
 import type { Endpoint } from '../codec/address.ts';
 import {
-  PSK_NAMESPACE_UICC,
   pskIdentityOf,
   type BTid,
   type Fqdn,
@@ -54,8 +53,8 @@ export interface SaRecord extends SaTerms, SaKeys {
 
 /** Where associations live, so that both ends know each other again after a restart. */
 export interface SaStore {
-  /** What was there when it was opened. Whoever takes it owns the keys. */
-  readonly recovered: readonly SaRecord[];
+  /** Hands over what was there when it was opened, once, and the keys with it. */
+  recover(): readonly SaRecord[];
   /** On disk (against `kill -9`) when it returns; it replaces what was there of that B-TID. @throws StoreError. */
   put(record: SaRecord): void;
   /** Its keys are overwritten when it returns. @throws StoreError. */
@@ -98,15 +97,14 @@ export function announce(terms: SaTerms, key: Uint8Array, uiccKey?: Uint8Array):
   return { ...terms, state: 'announced', key, ...(uiccKey && { uiccKey }) };
 }
 
-type PskName = readonly [identity: PskIdentity, key: Uint8Array];
-
-/** All PSK identities that name it, each with its own key (TS 24.109 5.3.3, TS 33.220 clause 5). */
-export function pskIdentitiesOf({ bTid, pTid, key, uiccKey }: LiveSa): PskName[] {
-  const ids = pTid === undefined ? [bTid] : [bTid, pTid];
-  return ids.flatMap((id): PskName[] => [
-    [pskIdentityOf(id), key],
-    ...(uiccKey ? [[pskIdentityOf(id, PSK_NAMESPACE_UICC), uiccKey] satisfies PskName] : []),
-  ]);
+/** One that was written down: under a proved key a handshake suffices. The keys are its own from here on. */
+export function recall(record: SaRecord, expiresAt: number): Announced | Parked {
+  const { bTid, pTid, impi, nafFqdn, binding, dial, key, uiccKey, wake } = record;
+  const state = record.proved ? 'parked' : 'announced';
+  // One literal for nearly all: there may be a hundred thousand, and assembling each costs more.
+  const sa = { bTid, pTid, impi, nafFqdn, binding, expiresAt, state, key } as const;
+  if (!uiccKey && !wake && !dial) return sa;
+  return { ...sa, ...(uiccKey && { uiccKey }), ...(wake && { wake }), ...(dial && { dial }) };
 }
 
 /** A handshake under the key is complete. */
@@ -143,11 +141,16 @@ export function countWake<S extends LiveSa>(sa: S, counter: number, connect?: En
   return { ...sa, wake: { key: wake.key, counter }, ...(moved && { dial: moved }) };
 }
 
+/** Wipes its keys. */
+export function forgetKeys({ key, uiccKey, wake }: SaKeys): void {
+  wipe(key);
+  if (uiccKey) wipe(uiccKey);
+  if (wake) wipe(wake.key);
+}
+
 /** Ends it and wipes its keys. */
 export function close(sa: LiveSa, reason: CloseReason): Closed {
-  wipe(sa.key);
-  if (sa.uiccKey) wipe(sa.uiccKey);
-  if (sa.wake) wipe(sa.wake.key);
+  forgetKeys(sa);
   const { bTid, pTid, impi, nafFqdn, binding, expiresAt } = sa;
   return { bTid, pTid, impi, nafFqdn, binding, expiresAt, state: 'closed', reason };
 }

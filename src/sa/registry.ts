@@ -1,17 +1,18 @@
 /** All associations of one end: found by PSK identity, ended on time, each state change told. */
 import { SaError, StoreError } from '../errors.ts';
 import type { Endpoint } from '../codec/address.ts';
-import type { BTid, Impi } from '../ids.ts';
+import { PSK_NAMESPACE, PSK_NAMESPACE_UICC, type BTid, type Impi } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import { Deadlines, type Dated } from '../lib/deadlines.ts';
 import { publish } from '../lib/events.ts';
 import {
-  announce,
   close,
   countWake,
   establish,
+  forgetKeys,
   park,
-  pskIdentitiesOf,
+  recall,
   rekeyWake,
   type Announced,
   type Closed,
@@ -41,11 +42,11 @@ export interface Term {
   readonly lifetimeMs: number;
 }
 
-interface Slot {
+/** `at` is when its key ends. */
+interface Slot extends Dated {
   sa: LiveSa;
   proved: boolean;
-  readonly term: Term;
-  readonly expiry: Timer;
+  readonly lifetimeMs: number;
 }
 
 /**
@@ -58,16 +59,24 @@ export class SaRegistry {
   readonly #clock: Clock;
   readonly #onClosed: (sa: Closed) => void;
   readonly #store: SaStore | undefined;
-  readonly #slots = new Map<BTid, Slot>();
-  readonly #identities = new Map<string, BTid>();
-  readonly #subscribers = new Map<Impi, Set<BTid>>();
+  /** By B-TID, oldest first. */
+  readonly #slots = new Map<string, Slot>();
+  readonly #byPTid = new Map<string, Slot>();
+  readonly #bySubscriber = new Map<Impi, readonly Slot[]>();
+  readonly #expiry: Deadlines<Slot>;
 
   constructor(options: SaRegistryOptions) {
     this.#clock = options.clock;
     this.#onClosed = options.onClosed ?? (() => undefined);
     this.#store = options.store;
     this.sessions = options.sessions;
-    for (const record of options.store?.recovered ?? []) this.#recover(record);
+    this.#expiry = new Deadlines({
+      clock: options.clock,
+      onDue: ({ sa }) => {
+        this.close(sa.bTid, 'expired');
+      },
+    });
+    for (const record of options.store?.recover() ?? []) this.#recover(record);
   }
 
   get size(): number {
@@ -87,7 +96,7 @@ export class SaRegistry {
   }
 
   #check(sa: LiveSa): void {
-    if (pskIdentitiesOf(sa).some(([identity]) => this.#identities.has(identity))) {
+    if (this.#slots.has(sa.bTid) || (sa.pTid !== undefined && this.#byPTid.has(sa.pTid))) {
       throw new SaError('ERR_SA_CONFLICT', `an association ${sa.bTid} is there already`);
     }
     if (sa.expiresAt <= this.#clock.now()) {
@@ -101,66 +110,70 @@ export class SaRegistry {
   }
 
   #hold(sa: LiveSa, proved: boolean, lifetimeMs: number): void {
-    const leftMs = this.#leftMs(sa);
-    const expiry = this.#clock.after(leftMs, () => {
-      this.close(sa.bTid, 'expired');
-    });
-    const term = { endsAt: this.#clock.monotonic() + leftMs, lifetimeMs };
-    this.#slots.set(sa.bTid, { sa, proved, term, expiry });
-    for (const [identity] of pskIdentitiesOf(sa)) this.#identities.set(identity, sa.bTid);
-    const siblings = this.#subscribers.get(sa.impi) ?? new Set();
-    this.#subscribers.set(sa.impi, siblings);
-    const younger = [...siblings].filter((one) => this.#madeAt(one) > this.#madeAt(sa.bTid));
-    for (const bTid of [sa.bTid, ...younger]) {
-      siblings.delete(bTid);
-      siblings.add(bTid);
-    }
+    const at = this.#clock.monotonic() + this.#leftMs(sa);
+    const slot: Slot = { sa, proved, lifetimeMs, at, place: -1 };
+    this.#slots.set(sa.bTid, slot);
+    if (sa.pTid !== undefined) this.#byPTid.set(sa.pTid, slot);
+    const siblings = this.#bySubscriber.get(sa.impi) ?? [];
+    const older = siblings.filter((other) => madeAt(other) <= madeAt(slot));
+    const younger = siblings.filter((other) => madeAt(other) > madeAt(slot));
+    this.#bySubscriber.set(sa.impi, [...older, slot, ...younger]);
+    this.#expiry.add(slot);
   }
 
-  /** Monotonic ms, before this process began for keys that it took over. */
-  #madeAt(bTid: BTid): number {
-    const term = this.#slots.get(bTid)?.term;
-    return term ? term.endsAt - term.lifetimeMs : Infinity;
+  #drop(slot: Slot): void {
+    const { bTid, pTid, impi } = slot.sa;
+    this.#expiry.delete(slot);
+    this.#slots.delete(bTid);
+    if (pTid !== undefined) this.#byPTid.delete(pTid);
+    const siblings = this.#bySubscriber.get(impi)?.filter((other) => other !== slot) ?? [];
+    if (siblings.length > 0) this.#bySubscriber.set(impi, siblings);
+    else this.#bySubscriber.delete(impi);
   }
 
   /** One whose time is over while nobody looked, or that another names already, is over now. */
-  #recover({ proved, lifetimeMs, key, uiccKey, wake, ...terms }: SaRecord): void {
+  #recover(record: SaRecord): void {
+    const { proved, lifetimeMs } = record;
     // A clock that was set back meanwhile must not give a key more than its lifetime.
     const latest = this.#clock.now() + (lifetimeMs ?? Infinity);
-    const expiresAt = Math.min(terms.expiresAt, latest);
-    const announced = {
-      ...announce({ ...terms, expiresAt }, key, uiccKey),
-      ...(wake && { wake }),
-    };
-    const sa = proved ? park(announced) : announced;
+    const sa = recall(record, Math.min(record.expiresAt, latest));
     try {
       this.#check(sa);
       this.#hold(sa, proved, lifetimeMs ?? this.#leftMs(sa));
     } catch (error) {
       if (!(error instanceof SaError)) throw error;
-      close(sa, 'expired');
+      forgetKeys(sa);
       this.#try(() => this.#store?.delete(sa.bTid));
     }
   }
 
-  /** The live association that this PSK identity names, letter for letter. */
+  /** The live association that this PSK identity names, letter for letter (TS 24.109 5.3.3, TS 33.220 clause 5). */
   find(identity: string): LiveSa | undefined {
-    const bTid = this.#identities.get(identity);
-    return bTid === undefined ? undefined : this.#slots.get(bTid)?.sa;
+    const name = NAMES.find(({ start }) => identity.startsWith(start));
+    if (name === undefined) return undefined;
+    const id = identity.slice(name.start.length);
+    const sa = this.#live(this.#slots.get(id) ?? this.#byPTid.get(id))?.sa;
+    return name.ofUicc && sa?.uiccKey === undefined ? undefined : sa;
+  }
+
+  /** Many may end at one moment: what has not been told of yet is over all the same. */
+  #live(slot: Slot | undefined): Slot | undefined {
+    return slot !== undefined && slot.at > this.#clock.monotonic() ? slot : undefined;
   }
 
   current(bTid: BTid): LiveSa | undefined {
-    return this.#slots.get(bTid)?.sa;
+    return this.#live(this.#slots.get(bTid))?.sa;
   }
 
   /** When the key ends; undefined when it is over. */
   termOf(bTid: BTid): Term | undefined {
-    return this.#slots.get(bTid)?.term;
+    const slot = this.#live(this.#slots.get(bTid));
+    return slot && { endsAt: slot.at, lifetimeMs: slot.lifetimeMs };
   }
 
   /** @throws SaError ERR_SA_UNKNOWN when it is over. */
   establish(bTid: BTid): Established {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#live(this.#slots.get(bTid));
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
     const sa = establish(slot.sa);
     slot.sa = sa;
@@ -181,7 +194,7 @@ export class SaRegistry {
 
   /** The UE has registered on a layer: K_wake of that one, owned from here on. Wiped when the association is over. */
   rekeyWake(bTid: BTid, key: Uint8Array): void {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#live(this.#slots.get(bTid));
     if (slot === undefined) return wipe(key);
     slot.sa = rekeyWake(slot.sa, key);
     this.#rewrite(slot);
@@ -192,7 +205,7 @@ export class SaRegistry {
    * otherwise nothing has changed. @throws SaError ERR_SA_UNKNOWN, StoreError, RangeError for an earlier counter.
    */
   countWake(bTid: BTid, counter: number, connect?: Endpoint): void {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#live(this.#slots.get(bTid));
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
     const sa = countWake(slot.sa, counter, connect);
     this.#put({ ...slot, sa });
@@ -203,12 +216,7 @@ export class SaRegistry {
   close(bTid: BTid, reason: CloseReason): void {
     const slot = this.#slots.get(bTid);
     if (slot === undefined) return;
-    slot.expiry.cancel();
-    this.#slots.delete(bTid);
-    for (const [identity] of pskIdentitiesOf(slot.sa)) this.#identities.delete(identity);
-    const siblings = this.#subscribers.get(slot.sa.impi);
-    siblings?.delete(bTid);
-    if (siblings?.size === 0) this.#subscribers.delete(slot.sa.impi);
+    this.#drop(slot);
     const closed = close(slot.sa, reason);
     this.sessions?.forget(bTid);
     this.#try(() => this.#store?.delete(bTid));
@@ -218,21 +226,20 @@ export class SaRegistry {
 
   /** Ends all of them. */
   closeAll(reason: CloseReason): void {
-    for (const bTid of [...this.#slots.keys()]) this.close(bTid, reason);
+    for (const { sa } of [...this.#slots.values()]) this.close(sa.bTid, reason);
   }
 
   /** Wipes every key and forgets all of them here; in the store they stay, for the next life. */
   suspendAll(): void {
     for (const slot of this.#slots.values()) {
-      const { sa, expiry } = slot;
-      expiry.cancel();
-      if (Math.abs(this.#wallEnd(slot) - sa.expiresAt) > STEP_MS) this.#rewrite(slot);
-      close(sa, 'revoked');
+      if (Math.abs(this.#wallEnd(slot) - slot.sa.expiresAt) > STEP_MS) this.#rewrite(slot);
+      forgetKeys(slot.sa);
     }
     this.sessions?.clear();
+    this.#expiry.clear();
     this.#slots.clear();
-    this.#identities.clear();
-    this.#subscribers.clear();
+    this.#byPTid.clear();
+    this.#bySubscriber.clear();
   }
 
   #rewrite(slot: Slot): void {
@@ -243,13 +250,13 @@ export class SaRegistry {
 
   /** What a restart reads is wall time: by the clock as it is now. @throws StoreError. */
   #put(slot: Slot): void {
-    const { sa, proved, term } = slot;
+    const { sa, proved, lifetimeMs } = slot;
     const expiresAt = this.#wallEnd(slot);
-    this.#store?.put({ ...sa, expiresAt, proved, lifetimeMs: term.lifetimeMs });
+    this.#store?.put({ ...sa, expiresAt, proved, lifetimeMs });
   }
 
-  #wallEnd({ term }: Slot): number {
-    return Math.round(this.#clock.now() + term.endsAt - this.#clock.monotonic());
+  #wallEnd({ at }: Slot): number {
+    return Math.round(this.#clock.now() + at - this.#clock.monotonic());
   }
 
   /** What the store cannot write ends no association that is in use; a restart may bootstrap it anew. */
@@ -264,14 +271,23 @@ export class SaRegistry {
 
   /** All live associations, oldest first. */
   all(): readonly LiveSa[] {
-    return Array.from(this.#slots.values(), ({ sa }) => sa);
+    return [...this.#slots.values()].flatMap((slot) => this.#live(slot)?.sa ?? []);
   }
 
   /** The live associations of one subscriber, the one with the oldest key first. */
   of(impi: Impi): readonly LiveSa[] {
-    return [...(this.#subscribers.get(impi) ?? [])].flatMap((bTid) => this.current(bTid) ?? []);
+    return (this.#bySubscriber.get(impi) ?? []).flatMap((slot) => this.#live(slot)?.sa ?? []);
   }
+}
+
+/** When its key was made, or first known: monotonic ms, before this process began for keys that it took over. */
+function madeAt({ at, lifetimeMs }: Slot): number {
+  return at - lifetimeMs;
 }
 
 /** The wall clock was set when it is off by more. */
 const STEP_MS = 1_000;
+const NAMES = [
+  { start: `${PSK_NAMESPACE};`, ofUicc: false },
+  { start: `${PSK_NAMESPACE_UICC};`, ofUicc: true },
+];

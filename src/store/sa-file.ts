@@ -9,7 +9,7 @@ import { decodeSa, encodeSa } from './sa-record.ts';
 import { decodeRecord, encodeRecord, SLOT_OCTETS } from './slots.ts';
 import { isSystemError, makeFolder, unusable } from './unusable.ts';
 
-/** Where the file is, and what its keys are wrapped with. */
+/** Where the file is, and what is in it is sealed with. */
 export interface SaFileOptions {
   /** On a local disk; whoever opens it holds its lock. Made with mode 0700 if need be. */
   readonly folder: string;
@@ -18,7 +18,7 @@ export interface SaFileOptions {
 }
 
 /**
- * Opens `<folder>/associations`, mode 0600. A slot that is damaged, or that another store key wrapped,
+ * Opens `<folder>/associations`, mode 0600. A slot that is damaged, or that another store key sealed,
  * counts as free: its association is bootstrapped anew. A process that is killed loses nothing.
  * @throws StoreError ERR_STORE_UNAVAILABLE, also from each function of the result.
  */
@@ -39,7 +39,7 @@ export function openSaFile({ folder, storeKey }: SaFileOptions): SaStore {
   });
   const places = new Map<BTid, number>();
   const free: number[] = [];
-  const recovered: SaRecord[] = [];
+  let recovered: SaRecord[] = [];
   let end = 0;
   let closed = false;
 
@@ -66,7 +66,11 @@ export function openSaFile({ folder, storeKey }: SaFileOptions): SaStore {
   };
 
   return {
-    recovered,
+    recover() {
+      const all = recovered;
+      recovered = [];
+      return all;
+    },
     put(record) {
       const slot = slotOf(record, storeKey);
       const known = places.get(record.bTid);

@@ -1,35 +1,27 @@
-/** One association in octets: its terms as JSON, its keys wrapped by AES-256-GCM under the store key. */
+/** One association in octets: its keys and its terms, sealed together by AES-256-GCM under the store key. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { z } from 'zod';
-import { parseEndpoint } from '../codec/address.ts';
+import { formatEndpoint, parseEndpoint } from '../codec/address.ts';
 import {
-  parseBTid,
-  parseFqdn,
-  parseImpi,
-  parsePTid,
   PSK_NAMESPACE_UICC,
   pskIdentityOf,
+  type BTid,
+  type Fqdn,
+  type Impi,
   type PskIdentity,
+  type PTid,
 } from '../ids.ts';
-import { concat, EMPTY, utf8Bytes, utf8Text, view, wipe } from '../lib/bytes.ts';
+import { concat, EMPTY, utf8Bytes, wipe } from '../lib/bytes.ts';
 import { isTls12Suite, type TlsBinding } from '../lib/suites.ts';
-import { formatEndpoint } from '../codec/address.ts';
 import type { SaRecord } from '../sa/association.ts';
 
 /**
- * `storeKey` is 32 octets. The nonce is random: 96 bits, and a key is wrapped once for each handshake or
- * wake at most. A record of the longest names fits one slot (store/slots.ts).
+ * `storeKey` is 32 octets. The nonce is random: 96 bits, and an association is sealed once for each
+ * handshake or wake at most. A record of the longest names fits one slot (store/slots.ts).
  */
 export function encodeSa(record: SaRecord, storeKey: Uint8Array): Uint8Array {
   const { bTid, pTid, impi, nafFqdn, binding, expiresAt, lifetimeMs, proved } = record;
   const { dial, key, uiccKey, wake } = record;
-  const nonce = randomBytes(NONCE_OCTETS);
-  const bound = boundTo(bTid, wake?.counter);
-  const cipher = createCipheriv('aes-256-gcm', storeKey, nonce).setAAD(bound);
-  const keys = concat(key, uiccKey ?? EMPTY, wake?.key ?? EMPTY);
-  const wrapped = concat(nonce, cipher.update(keys), cipher.final(), cipher.getAuthTag());
-  wipe(keys);
-  const stored: Stored = {
+  const terms: Terms = {
     pTid,
     impi,
     naf: nafFqdn,
@@ -37,79 +29,80 @@ export function encodeSa(record: SaRecord, storeKey: Uint8Array): Uint8Array {
     expiresAt,
     lifetimeMs,
     proved,
-    keys: view(wrapped).toString('base64'),
     ...(wake && { wake: wake.counter }),
     ...(dial && {
       identity: shortIdentity(dial.identity, record),
       ...(dial.connect && { connect: formatEndpoint(dial.connect) }),
     }),
   };
-  return utf8Bytes(JSON.stringify(stored));
+  const json = utf8Bytes(JSON.stringify(terms));
+  const kind = (uiccKey ? WITH_UICC_KEY : 0) | (wake ? WITH_WAKE_KEY : 0);
+  const plain = concat(Uint8Array.of(kind), key, uiccKey ?? EMPTY, wake?.key ?? EMPTY, json);
+  const nonce = randomBytes(NONCE_OCTETS);
+  const cipher = createCipheriv('aes-256-gcm', storeKey, nonce).setAAD(nameOf(bTid));
+  const sealed = concat(nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag());
+  wipe(plain);
+  return sealed;
 }
 
-/** The association of that B-TID; undefined for octets that this store key did not wrap. */
+/**
+ * The association of that B-TID; undefined for octets that this store key did not seal for it. What
+ * opens is what `encodeSa` was given, so its names have been parsed once and are not parsed again.
+ */
 export function decodeSa(
   bTid: string,
   octets: Uint8Array,
   storeKey: Uint8Array,
 ): SaRecord | undefined {
+  const plain = open(octets, bTid, storeKey);
+  if (plain === undefined) return undefined;
+  const [kind = 0] = plain;
+  let at = 1;
+  const take = (): Uint8Array => new Uint8Array(plain.subarray(at, (at += KEY_OCTETS)));
+  const key = take();
+  const uiccKey = kind & WITH_UICC_KEY ? take() : undefined;
+  const wakeKey = kind & WITH_WAKE_KEY ? take() : undefined;
+  const terms = JSON.parse(plain.toString('utf8', at)) as Terms;
+  wipe(plain);
+  const { pTid, impi, naf: nafFqdn, tls, expiresAt, lifetimeMs, proved, wake = 0 } = terms;
+  const names = { bTid: bTid as BTid, pTid };
+  const binding = tls === '1.3' ? TLS13 : bindingOf(tls);
+  const record = { ...names, impi, nafFqdn, binding, expiresAt, lifetimeMs, proved, key };
+  const dial = dialOf(terms, names);
+  if (!uiccKey && !wakeKey && !dial) return record;
+  return {
+    ...record,
+    ...(uiccKey && { uiccKey }),
+    ...(wakeKey && { wake: { key: wakeKey, counter: wake } }),
+    ...(dial && { dial }),
+  };
+}
+
+function open(octets: Uint8Array, bTid: string, storeKey: Uint8Array): Buffer | undefined {
+  if (octets.length < NONCE_OCTETS + TAG_OCTETS) return undefined;
+  const nonce = octets.subarray(0, NONCE_OCTETS);
+  const decipher = createDecipheriv('aes-256-gcm', storeKey, nonce, OPTIONS)
+    .setAAD(nameOf(bTid))
+    .setAuthTag(octets.subarray(-TAG_OCTETS));
+  const plain = decipher.update(octets.subarray(NONCE_OCTETS, -TAG_OCTETS));
   try {
-    const stored = schema.parse(JSON.parse(utf8Text(octets) ?? ''));
-    const { wake: counter } = stored;
-    const wrapped = Uint8Array.from(Buffer.from(stored.keys, 'base64'));
-    const [key, ...more] = unwrap(wrapped, boundTo(bTid, counter), storeKey);
-    const wakeKey = counter === undefined ? undefined : more.pop();
-    const [uiccKey, surplus] = more;
-    if (!key || surplus || (counter === undefined) !== (wakeKey === undefined)) return undefined;
-    const names = {
-      bTid: parseBTid(bTid).bTid,
-      ...(stored.pTid !== undefined && { pTid: parsePTid(stored.pTid).pTid }),
-    };
-    return {
-      ...names,
-      impi: parseImpi(stored.impi),
-      nafFqdn: parseFqdn(stored.naf),
-      binding: bindingOf(stored.tls),
-      expiresAt: stored.expiresAt,
-      proved: stored.proved,
-      key,
-      ...(stored.lifetimeMs !== undefined && { lifetimeMs: stored.lifetimeMs }),
-      ...(uiccKey && { uiccKey }),
-      ...(wakeKey && { wake: { key: wakeKey, counter: counter ?? 0 } }),
-      ...(stored.identity !== undefined && {
-        dial: {
-          identity: longIdentity(stored.identity, names),
-          ...(stored.connect !== undefined && { connect: parseEndpoint(stored.connect) }),
-        },
-      }),
-    };
+    decipher.final();
+    return plain;
   } catch {
+    wipe(plain);
     return undefined;
   }
 }
 
-/** The keys, 32 octets each. @throws Error when this store key did not wrap them. */
-function unwrap(wrapped: Uint8Array, bound: Uint8Array, storeKey: Uint8Array): Uint8Array[] {
-  const nonce = wrapped.subarray(0, NONCE_OCTETS);
-  const tag = wrapped.subarray(-TAG_OCTETS);
-  const decipher = createDecipheriv('aes-256-gcm', storeKey, nonce, { authTagLength: TAG_OCTETS })
-    .setAAD(bound)
-    .setAuthTag(tag);
-  const keys = concat(
-    decipher.update(wrapped.subarray(NONCE_OCTETS, -TAG_OCTETS)),
-    decipher.final(),
-  );
-  if (keys.length % KEY_OCTETS !== 0) throw new RangeError('keys');
-  const each = Array.from({ length: keys.length / KEY_OCTETS }, (_, i) =>
-    keys.slice(i * KEY_OCTETS, (i + 1) * KEY_OCTETS),
-  );
-  wipe(keys);
-  return each;
+/** Which form the octets have, and whose they are: neither can be taken for another. */
+function nameOf(bTid: string): Uint8Array {
+  return Buffer.from(`gba-push association 1 ${bTid}`);
 }
 
-/** What the wrapped keys belong to; with a counter the last of them is K_wake. */
-function boundTo(bTid: string, counter: number | undefined): Uint8Array {
-  return utf8Bytes(counter === undefined ? bTid : `${bTid} wake ${counter}`);
+function dialOf({ identity, connect }: Terms, names: Names): SaRecord['dial'] {
+  if (identity === undefined) return undefined;
+  const whole = longIdentity(identity, names);
+  return { identity: whole, ...(connect !== undefined && { connect: parseEndpoint(connect) }) };
 }
 
 /** The name in it, which the record has anyway, by a letter: a whole one would not leave room for K_wake. */
@@ -140,22 +133,27 @@ function bindingOf(tls: string): TlsBinding {
   throw new RangeError('no suite of this version');
 }
 
-const schema = z.object({
-  pTid: z.string().optional(),
-  impi: z.string(),
-  naf: z.string(),
-  tls: z.string(),
-  expiresAt: z.number(),
-  lifetimeMs: z.number().positive().optional(),
-  proved: z.boolean(),
-  keys: z.string(),
-  wake: z.int().min(0).max(0xffff_ffff).optional(),
-  identity: z.string().optional(),
-  connect: z.string().optional(),
-});
-type Stored = z.output<typeof schema>;
+/** As JSON, with short names: all of it has to fit. */
+interface Terms {
+  readonly pTid?: PTid | undefined;
+  readonly impi: Impi;
+  readonly naf: Fqdn;
+  readonly tls: string;
+  readonly expiresAt: number;
+  readonly lifetimeMs?: number | undefined;
+  readonly proved: boolean;
+  /** The counter of K_wake. */
+  readonly wake?: number;
+  readonly identity?: string;
+  readonly connect?: string;
+}
 type Names = Pick<SaRecord, 'bTid' | 'pTid'>;
 
+/** The first octet: which keys follow Ks_NAF. */
+const WITH_UICC_KEY = 1;
+const WITH_WAKE_KEY = 2;
 const KEY_OCTETS = 32;
 const NONCE_OCTETS = 12;
 const TAG_OCTETS = 16;
+const OPTIONS = { authTagLength: TAG_OCTETS };
+const TLS13: TlsBinding = { version: '1.3' };

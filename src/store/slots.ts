@@ -54,7 +54,7 @@ export function decodeRecord(octets: Uint8Array): TableRecord | undefined {
   const key = end > SLOT_OCTETS ? undefined : utf8Text(octets.subarray(8, keyEnd));
   return key === undefined
     ? undefined
-    : { key, value: Uint8Array.from(octets.subarray(keyEnd, end)) };
+    : { key, value: new Uint8Array(octets.subarray(keyEnd, end)) };
 }
 
 function isWhole(octets: Uint8Array): boolean {

@@ -223,7 +223,7 @@ function openNaf(
 /** A store in memory, for one life after the other. */
 function storeOf(records: Map<string, SaRecord>): SaStore {
   return {
-    recovered: Array.from(records.values(), (record) => structuredClone(record)),
+    recover: () => Array.from(records.values(), (record) => structuredClone(record)),
     put: (record) => void records.set(record.bTid, structuredClone(record)),
     delete: (bTid) => void records.delete(bTid),
     close: () => undefined,

@@ -113,7 +113,7 @@ function makeRegistry() {
   const puts: SaRecord[] = [];
   const state = { broken: false };
   const store: SaStore = {
-    recovered: [],
+    recover: () => [],
     put(record) {
       if (state.broken) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is full');
       puts.push(structuredClone(record));

@@ -1,7 +1,15 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { SaError, StoreError } from '../../src/errors.ts';
-import { bTidOf, parseFqdn, parseImpi, pskIdentityOf, pTidOf } from '../../src/ids.ts';
+import {
+  bTidOf,
+  parseFqdn,
+  parseImpi,
+  PSK_NAMESPACE_UICC,
+  pskIdentityOf,
+  pTidOf,
+} from '../../src/ids.ts';
+import { uintBytes } from '../../src/lib/bytes.ts';
 import {
   announce,
   type Announced,
@@ -30,6 +38,12 @@ function makeSa(clock: ManualClock, number: number, lifetimeMs = 60_000): Announ
   );
 }
 
+function makeNumbered(clock: ManualClock, number: number): Announced {
+  const octets = (length: number) => Buffer.alloc(length, uintBytes(number, 4));
+  const ids = { bTid: bTidOf(octets(16), bsfFqdn), pTid: pTidOf(octets(12)) };
+  return { ...makeSa(clock, 1), ...ids };
+}
+
 function makeRegistry() {
   const clock = manualClock();
   const closed: Closed[] = [];
@@ -53,12 +67,11 @@ test('an association ends by itself when its time is over, and its key is wiped'
   t.false(Object.hasOwn(closed[0] ?? {}, 'key'));
 });
 
-/** A store in memory; `records` is what a next life would find. */
 /** A store in memory that can be made to fail. */
 function makeStore(records = new Map<string, SaRecord>()) {
   const state = { broken: false };
   const store: SaStore = {
-    recovered: [...records.values()].map((record) => structuredClone(record)),
+    recover: () => [...records.values()].map((record) => structuredClone(record)),
     put(record) {
       if (state.broken) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is full');
       records.set(record.bTid, structuredClone(record));
@@ -118,6 +131,24 @@ test('a jump of the wall clock neither shortens nor lengthens a life that has be
   clock.jump(-7_200_000);
   clock.advance(1);
   t.is(registry.current(sa.bTid), undefined);
+});
+
+test('the names of Ks_int_NAF are there when it has one, and only then', (t) => {
+  const { clock, registry } = makeRegistry();
+  const me = registry.add(makeSa(clock, 1));
+  const { key, ...terms } = makeSa(clock, 2);
+  const u = registry.add(announce(terms, key, new Uint8Array(32).fill(9)));
+  for (const [sa, ofUicc] of [
+    [me, undefined],
+    [u, u],
+  ] as const) {
+    for (const id of [sa.bTid, sa.pTid ?? sa.bTid]) {
+      t.is(registry.find(pskIdentityOf(id)), sa);
+      t.is(registry.find(pskIdentityOf(id, PSK_NAMESPACE_UICC)), ofUicc);
+    }
+  }
+  registry.close(u.bTid, 'revoked');
+  t.is(registry.find(pskIdentityOf(u.bTid, PSK_NAMESPACE_UICC)), undefined);
 });
 
 test('it is found by B-TID and by P-TID, letter for letter, and by nothing else', (t) => {
@@ -200,6 +231,40 @@ test('parking keeps the key; establishing what is over is an error', (t) => {
   t.throws(() => registry.establish(bTid), { instanceOf: SaError, code: 'ERR_SA_UNKNOWN' });
 });
 
+test('of many that end at one moment none is found any more, also before it is told', (t) => {
+  const clock = manualClock();
+  const [due, closed]: [(() => void)[], Closed[]] = [[], []];
+  const registry = new SaRegistry({
+    // Fires when the test says so: between two turns anything may come in.
+    clock: { ...clock, after: (_ms, action) => (due.push(action), { cancel: () => undefined }) },
+    onClosed: (sa) => closed.push(sa),
+  });
+  const sas = Array.from({ length: 1_500 }, (_, n) => registry.add(makeNumbered(clock, n)));
+  const last = sas.at(-1);
+  if (last === undefined) throw new Error('there are many');
+  clock.advance(60_000);
+  let turns = 0;
+  for (let fire = due.shift(); fire !== undefined; fire = due.shift()) {
+    for (const id of [last.bTid, last.pTid ?? last.bTid]) {
+      t.is(registry.find(pskIdentityOf(id)), undefined);
+    }
+    t.is(registry.current(last.bTid), undefined);
+    t.is(registry.termOf(last.bTid), undefined);
+    t.deepEqual([registry.of(impi), registry.all()], [[], []]);
+    t.throws(() => registry.establish(last.bTid), { code: 'ERR_SA_UNKNOWN' });
+    const before = closed.length;
+    fire();
+    t.true(closed.length - before <= 512, 'others have their turn between');
+    turns += 1;
+  }
+  t.is(turns, 3);
+  const names = (ended: readonly { readonly bTid: string }[]) =>
+    ended.map(({ bTid }) => bTid).sort();
+  t.deepEqual(names(closed), names(sas));
+  t.true(sas.every(({ key }) => key.every((octet) => octet === 0)));
+  t.is(registry.size, 0);
+});
+
 test('closeAll wipes every key, tells each once and leaves no timer', (t) => {
   const { clock, closed, registry } = makeRegistry();
   const sas = [1, 2, 3].map((number) => registry.add(makeSa(clock, number)));
@@ -273,7 +338,10 @@ test('suspended, an association forgets K_wake too, and has it again in its next
   registry.rekeyWake(bTid, key);
   registry.suspendAll();
   t.deepEqual(key, Buffer.alloc(32));
-  const again = new SaRegistry({ clock, store: { ...store, recovered: [...records.values()] } });
+  const again = new SaRegistry({
+    clock,
+    store: { ...store, recover: () => [...records.values()] },
+  });
   t.is(again.current(bTid)?.wake?.key[0], 7);
 });
 
@@ -311,7 +379,7 @@ test('whatever happens, what is closed is never found again and what is live alw
           t.is(registry.find(pskIdentityOf(bTid)), registry.find(pskIdentityOf(pTid ?? bTid)));
           t.is(registry.find(pskIdentityOf(bTid))?.bTid, bTid);
         }
-        t.is(clock.pending, live.size);
+        t.is(clock.pending, live.size === 0 ? 0 : 1, 'one timer, however many there are');
       }
     }),
   );

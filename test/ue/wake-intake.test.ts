@@ -26,7 +26,7 @@ function bench(options: Partial<WakeIntakeOptions> = {}) {
   const disk = new Map<BTid, SaRecord>();
   const state = { broken: false };
   const store: SaStore = {
-    recovered: [],
+    recover: () => [],
     put(record) {
       if (state.broken) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is full');
       disk.set(record.bTid, structuredClone(record));
@@ -161,7 +161,7 @@ test('after a restart what was accepted is old, and what follows is not', async 
   const bTid = add(1);
   t.is(await accept(wake(1, 7)), bTid);
   const store: SaStore = {
-    recovered: [...disk.values()],
+    recover: () => [...disk.values()],
     put: () => undefined,
     delete: () => undefined,
     close: () => undefined,
