@@ -103,7 +103,8 @@ export class Outbox {
     this.#queued -= late.length;
     for (const entry of late) {
       const { ttlSeconds } = entry.push;
-      this.#die(entry, now, 'expired', ttlSeconds > 0 ? 'its time to live was over' : NO_LAYER);
+      const why = ttlSeconds > 0 ? 'its time to live was over' : NO_LAYER;
+      this.#die(entry, now, 'expired', detailOf(why, entry));
     }
     return Math.min(...lanes.map((lane) => lane.nextDeadline()));
   }
@@ -118,7 +119,7 @@ export class Outbox {
     for (const lane of this.#lanes.values()) {
       for (let entry = lane.take(); entry !== undefined; entry = lane.take()) {
         this.#queued -= 1;
-        this.#die(entry, now, 'dropped', detailOf(error, entry), error.code);
+        this.#die(entry, now, 'dropped', detailOf(error.message, entry), error.code);
       }
     }
   }
@@ -161,6 +162,6 @@ export class Outbox {
 }
 
 /** Whoever pushes it anew must know what may have happened. */
-function detailOf({ message }: GbaError, { unanswered }: Entry): string {
+function detailOf(message: string, { unanswered }: Entry): string {
   return unanswered ? `${message}; it went out, so the UE may have handled it` : message;
 }

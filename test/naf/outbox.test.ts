@@ -143,6 +143,20 @@ test('what is dropped after it went out may have been handled, unless the UE sai
   );
 });
 
+test('what expires after it went out may have been handled, and says so', (t) => {
+  const { outbox, receipts, add, take } = makeOutbox();
+  for (const seq of [1, 2]) add({ seq, ttlMs: 100 });
+  outbox.putBack([take()]);
+  outbox.expire(100);
+  t.deepEqual(
+    receipts.map(({ detail }) => detail),
+    [
+      'its time to live was over; it went out, so the UE may have handled it',
+      'its time to live was over',
+    ],
+  );
+});
+
 test('dropping everything says why, in words and as a code', (t) => {
   const { outbox, receipts, add } = makeOutbox();
   for (const urgency of URGENCIES) add({ seq: 1, urgency });
