@@ -76,7 +76,7 @@ async function shakeHands(port: number): Promise<number[]> {
   for (let i = 0; i < handshakes; i += 1) {
     const { key, proved, ...terms } = recordOf(Math.floor(Math.random() * count));
     const sa = announce(terms, key);
-    const identity = pskIdentityOf(i % 2 === 0 ? sa.bTid : sa.pTid);
+    const identity = pskIdentityOf((i % 2 === 0 ? undefined : sa.pTid) ?? sa.bTid);
     const dial = { host: '127.0.0.1', port, sa, identity, policy, clock: systemClock };
     const { socket, handshakeMs } = await dialPsk(dial);
     socket.destroy();
