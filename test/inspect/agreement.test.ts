@@ -270,7 +270,9 @@ test('an SMS is faulty for inspect exactly when a decoder of its layers refuses 
   fc.assert(
     fc.property(mangled(fc.oneof({ arbitrary: pdus, weight: 4 }, known)), (input) => {
       const [inspection, ...more] = smsInspector()(input);
-      if (inspection === undefined || more.length > 0) return t.fail();
+      if (inspection === undefined) return t.fail();
+      // A changed octet may make a part the only one of its message, which is then shown joined as well.
+      fc.pre(more.length === 0);
       isComplete(t, input, inspection);
       const refused = isRefused(() => {
         const { alphabet, ports, part, data } = decodeModemPdu(input);
