@@ -488,17 +488,18 @@ test('a question ends when the last one who waits for it leaves, and says nothin
   two.abort(new GbaError('ERR_CHANNEL_POLICY', 'it sent too much'));
   t.true(asked[0]?.signal?.aborted);
 
-  const again = arrivals.lookUp(identity, new AbortController().signal);
+  const third = arrivals.lookUp(identity, new AbortController().signal);
   t.is(asked.length, 2);
-  answer(0, unknown());
-  answer(1);
-  await again;
-  t.deepEqual(await Promise.all(codes), [
-    'ERR_BSF_UNKNOWN_TRANSACTION',
-    'ERR_BSF_UNKNOWN_TRANSACTION',
-  ]);
+  answer(0, new BsfError('ERR_BSF_DENIED', 'aborted'));
+  t.deepEqual(await Promise.all(codes), ['ERR_BSF_DENIED', 'ERR_BSF_DENIED']);
+  answer(1, new BsfError('ERR_BSF_UNREACHABLE', 'down', { retryable: true }));
+  t.is(await codeOf(third), 'ERR_BSF_UNREACHABLE');
+
+  const fourth = arrivals.lookUp(identity, new AbortController().signal);
+  t.is(asked.length, 3);
+  answer(2);
+  await fourth;
   t.truthy(registry.find(identity));
-  t.is(asked.length, 2);
 });
 
 test('an answer that comes after everybody has left adds nothing, and its key is wiped', async (t) => {
