@@ -13,6 +13,7 @@ import { openStream } from './held-stream.ts';
 import type { PskLookup } from './lookup.ts';
 import { createSlots } from './slots.ts';
 
+/** What a gate asks for keys, and what it lets strangers cost. */
 export interface PskGateOptions {
   /** Gives keys. It may be called for identities that nobody has, as often as strangers like. */
   readonly lookup: PskLookup;
@@ -43,6 +44,7 @@ export interface PskGateOptions {
   readonly clock?: Clock;
 }
 
+/** On those that wait. */
 export interface GateLimits {
   /** Connections whose client has not named itself; the oldest makes room for a new one. Default 1,024. */
   readonly hellos?: number;
