@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import {
+  CAUSES,
   NBSP_OPERATIONS,
   nbspPath,
   problemOf,
@@ -63,7 +64,7 @@ export function listenNbsp(options: ListenNbspOptions): Promise<Http2Server> {
     const answer = await nbsp.answer(naf, operation, body, ends.signal);
     if ('problem' in answer) return refuse(request, naf, answer.problem, answer.reason);
     publish('gba:nbsp:answered', { naf: naf.name, operation });
-    send(stream, { status: 200, type: JSON_TYPE, body: answer.body });
+    send(request, { status: 200, type: JSON_TYPE, body: answer.body });
   };
 
   return listenHttp2({
@@ -72,7 +73,7 @@ export function listenNbsp(options: ListenNbspOptions): Promise<Http2Server> {
     clock,
     keyFor: (identity) => byIdentity.get(identity)?.key,
     onStream: (stream, headers, peer) => {
-      const request = { stream, headers, peer };
+      const request = { stream, headers, peer, clock };
       respond(request).catch((error: unknown) => {
         if (stream.closed) return;
         refuse(request, undefined, problemOf('SYSTEM_FAILURE'), reasonOf(error));
@@ -82,6 +83,7 @@ export function listenNbsp(options: ListenNbspOptions): Promise<Http2Server> {
 }
 
 interface Request {
+  readonly clock: Clock;
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly peer: Http2Peer;
@@ -139,21 +141,20 @@ async function bodyOf(stream: ServerHttp2Stream): Promise<Uint8Array | undefined
 }
 
 function refuse(
-  { stream, peer }: Request,
+  request: Request,
   naf: NafRecord | undefined,
   problem: ProblemDetails,
   reason: string = problem.title,
 ): void {
   const { status, cause } = problem;
-  const who = { naf: naf?.name ?? 'nobody', from: peer.remote };
+  const who = { naf: naf?.name ?? 'nobody', from: request.peer.remote };
   publish('gba:nbsp:refused', { ...who, status, cause, reason });
   const body = utf8Bytes(JSON.stringify(problem));
-  send(stream, { status, type: 'application/problem+json', body });
+  send(request, { status, type: 'application/problem+json', body });
 }
 
-/** What is still on its way in is not read: the stream ends with the answer (RFC 9113 8.1). */
 function send(
-  stream: ServerHttp2Stream,
+  { stream, clock }: Request,
   { status, type, body }: { status: number; type: string; body: Uint8Array },
 ): void {
   if (stream.closed || stream.headersSent) return;
@@ -167,7 +168,28 @@ function send(
     ...(status === 405 && { allow: 'POST' }),
   });
   stream.end(body, () => {
-    if (!stream.readableEnded) stream.close();
+    if (stream.readableEnded || stream.closed || stream.destroyed) return;
+    if (status === CAUSES.CONTENT_TOO_LARGE[0]) stream.close();
+    else discard(stream, clock);
+  });
+}
+
+/**
+ * A body that was refused unread is taken off the wire as far as any request goes. Ending the stream at
+ * once would do (RFC 9113 8.1), but curl 7.88 then says that there was no answer.
+ */
+function discard(stream: ServerHttp2Stream, clock: Clock): void {
+  let octets = 0;
+  const end = (): void => {
+    stream.close();
+  };
+  const deadline = clock.after(BODY_MS, end);
+  stream.once('close', () => {
+    deadline.cancel();
+  });
+  stream.on('data', (chunk: Buffer) => {
+    octets += chunk.length;
+    if (octets > MAX_BODY_OCTETS) end();
   });
 }
 

@@ -176,6 +176,32 @@ test('a request whose body does not come is ended, and its NAF may ask again', a
   t.is(held.pending, 0);
 });
 
+test('a stranger’s body is read as far as a request goes, and no longer than one may take', async (t) => {
+  const held = manualClock();
+  const { address, vectors } = await serveNbsp(t, { clock: held });
+  const ask = async (body: string) => {
+    const session = openNbsp(t, address);
+    const headers = { ':method': 'POST', ':path': PUSH, 'content-type': JSON_TYPE };
+    const stream = session.request({ ...headers, ...bearer('x'.repeat(32)) });
+    stream.on('error', () => undefined).resume();
+    stream.write(body);
+    const [got] = (await once(stream, 'response')) as [Record<string, unknown>];
+    t.is(got[':status'], 401);
+    return stream;
+  };
+  const late = await ask('{');
+  t.true(held.pending >= 1 && !late.closed);
+  held.advance(10_000);
+  if (!late.closed) await once(late, 'close');
+  const endless = await ask('x'.repeat(40_000));
+  if (!endless.closed) await once(endless, 'close');
+  const whole = await ask('{}');
+  whole.end();
+  if (!whole.closed) await once(whole, 'close');
+  t.is(whole.rstCode, 0);
+  t.is(vectors.length, 0);
+});
+
 test('a session has 64 streams; who opens more loses it', async (t) => {
   const served = await serveNbsp(t, { clock: manualClock() });
   const raw = await rawHttp2(t, portOf(served.address));
