@@ -133,9 +133,16 @@ const addresses = (
 
 const EXAMPLES = `
 Examples:
-  For the NAFs of this machine, which show the token that nafs.json has of them:
-    $ naf-push bsf --listen unix:/run/user/1000/bsf.sock --nafs nafs.json
-  For NAFs elsewhere, and for UEs that bootstrap by themselves:
-    $ naf-push bsf --listen https://192.0.2.1:8443 --nafs nafs.json --ub 192.0.2.1:80 --subscribers sims.json
+  A token for a NAF, and the file that says what this NAF may have:
+    $ umask 077
+    $ openssl rand -hex 24 > naf.token
+    $ echo '{"nafs":[{"name":"naf1","token":"'"$(cat naf.token)"'",' \\
+        '"fqdns":["naf.mnc001.mcc001.pub.3gppnetwork.org"]}]}' > nafs.json
+  The BSF for NAFs of this machine, and for UEs that bootstrap by themselves:
+    $ naf-push bsf --listen unix:bsf.sock --nafs nafs.json --ub 127.0.0.1:8081
+  In another terminal, a NAF that has no key of a SIM (with ue-listen in a third):
+    $ naf-push 001010000000001 --bsf unix:bsf.sock --bsf-secret naf.token -m 'hello'
+  For NAFs elsewhere, nafs.json has "psk":{"identity":"...","key":"64 hex digits"} in place of the token:
+    $ naf-push bsf --listen https://192.0.2.1:8443 --nafs nafs.json --subscribers sims.json
 
 Exit codes: 0 ok, 1 error, 2 usage, 130 interrupted (answers under way are given first)`;

@@ -139,6 +139,8 @@ Examples:
     $ seq 1000 | naf-push send 001010000000001 -l --json
   TLS 1.2 with one suite (the device must run ue-listen --tls any):
     $ naf-push send 001010000000001 -m hi --suite ECDHE-PSK-CHACHA20-POLY1305
+  Keys out of a BSF elsewhere (see naf-push bsf --help):
+    $ naf-push send 001010000000001 -m hi --bsf unix:bsf.sock --bsf-secret naf.token
 
-Exit codes: 0 ok, 1 error, 2 usage, 3 the UE did not connect, 4 authentication refused,
+Exit codes: 0 ok, 1 error, 2 usage, 3 the UE did not connect or the BSF did not answer, 4 authentication refused,
   5 association unknown or expired, 6 partly delivered, 7 time to live over or queue full, 130 interrupted`;
