@@ -2,10 +2,11 @@
 import type { TriggerAddress } from '../codec/address.ts';
 import { ChannelError, GbaError, PushError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import { Appointment } from '../lib/appointment.ts';
+import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { Announcement, Resync } from './announcer.ts';
-import type { Entry, Outcome } from './entry.ts';
+import { NO_STAGES, type Entry, type Outcome } from './entry.ts';
 import type { Layer } from './layer.ts';
 import { Outbox } from './outbox.ts';
 import { Renewal, type RenewalOptions, type RenewWhen } from './renewal.ts';
@@ -25,12 +26,6 @@ export interface DeviceOptions
 
 type Announce = NonNullable<SearchOptions['announce']>;
 
-/** The moment, monotonic ms, and what it sets off. */
-interface Appointment {
-  readonly at: number;
-  readonly timer: Timer;
-}
-
 export class Device {
   readonly impi: Impi;
   readonly #options: DeviceOptions;
@@ -46,8 +41,10 @@ export class Device {
   #lostAt = -Infinity;
   #wokenAt = Infinity;
   #search: AbortController | undefined;
-  #expiry: Appointment | undefined;
-  #release: Appointment | undefined;
+  /** The next deadline of what waits. */
+  readonly #expiry: Appointment;
+  /** The end of the next "not now". */
+  readonly #release: Appointment;
   #whenRoom: (() => void)[] = [];
   #choked = false;
   #stopped = false;
@@ -58,6 +55,12 @@ export class Device {
     this.#clock = options.clock;
     this.#outbox = new Outbox(options.impi);
     this.#triggerAddress = options.triggerAddress;
+    this.#expiry = new Appointment(this.#clock, () => {
+      this.#expire();
+    });
+    this.#release = new Appointment(this.#clock, () => {
+      this.pump();
+    });
     this.#renewal = new Renewal({
       ...options,
       when: options.renew,
@@ -126,15 +129,7 @@ export class Device {
    */
   #pumpWhenReleased(now: number): void {
     const at = this.#outbox.releasedAt(now);
-    if (at === this.#release?.at || this.#stopped) return;
-    this.#release?.timer.cancel();
-    this.#release = undefined;
-    if (at === Infinity) return;
-    const timer = this.#clock.after(at - now, () => {
-      this.#release = undefined;
-      this.pump();
-    });
-    this.#release = { at, timer };
+    if (at !== this.#release.at && !this.#stopped) this.#release.set(at, now);
   }
 
   #pumpWhenWritable(layer: Layer): void {
@@ -152,8 +147,7 @@ export class Device {
     const now = this.#clock.monotonic();
     const told = this.#announced.get(layer.secured.sa.bTid);
     const handshakeMs = now - layer.acceptedAt;
-    layer.openedAt = now;
-    layer.stages =
+    const stages =
       layer.via === 'bootstrap' && told !== undefined
         ? { bsf: told.bsfMs, trigger: layer.acceptedAt - told.triggeredAt, handshake: handshakeMs }
         : {
@@ -161,10 +155,10 @@ export class Device {
             trigger: Math.max(0, layer.acceptedAt - this.#wokenAt),
             handshake: handshakeMs,
           };
-    if (told !== undefined) {
-      const { bsf, trigger, handshake } = layer.stages;
-      this.#bootstrapMs = bsf + trigger + handshake;
-    }
+    if (told !== undefined) this.#bootstrapMs = stages.bsf + stages.trigger + stages.handshake;
+    layer.openedAt = now;
+    // Nothing has waited for a layer that was made beside another.
+    layer.stages = older === undefined || older.releasing ? stages : NO_STAGES;
     this.#announced.clear();
     this.#triggerAddress = registered.triggerAddress ?? this.#triggerAddress;
     this.#layer = layer;
@@ -209,7 +203,7 @@ export class Device {
   /** Sends nothing more. */
   stop(): void {
     this.#stopped = true;
-    this.#release?.timer.cancel();
+    this.#release.cancel();
     this.#renewal.rest();
     this.#endSearch();
   }
@@ -217,8 +211,7 @@ export class Device {
   /** Ends what waits; `error` says why. Layers are closed before. */
   drop(error: GbaError): void {
     this.#endSearch();
-    this.#expiry?.timer.cancel();
-    this.#expiry = undefined;
+    this.#expiry.cancel();
     this.#outbox.dropAll(this.#clock.monotonic(), error);
     this.#tellRoom();
   }
@@ -273,19 +266,11 @@ export class Device {
   }
 
   #expireAt(deadline: number): void {
-    if (this.#expiry !== undefined && this.#expiry.at <= deadline) return;
-    this.#expiry?.timer.cancel();
-    this.#expiry = undefined;
-    if (deadline === Infinity) return;
-    const timer = this.#clock.after(deadline - this.#clock.monotonic(), () => {
-      this.#expire();
-    });
-    this.#expiry = { at: deadline, timer };
+    if (deadline < this.#expiry.at) this.#expiry.set(deadline);
   }
 
   #expire(): void {
-    this.#expiry?.timer.cancel();
-    this.#expiry = undefined;
+    this.#expiry.cancel();
     this.#expireAt(this.#outbox.expire(this.#clock.monotonic()));
     if (this.#outbox.queued === 0) this.#endSearch();
     this.#tellRoom();

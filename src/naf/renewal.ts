@@ -2,7 +2,8 @@
 import type { OfferAnswer } from '../codec/gpi-offer.ts';
 import { GbaError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import { Appointment } from '../lib/appointment.ts';
+import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import { releaseAheadMs, renewAheadMs } from '../sa/ahead.ts';
 import type { Announcement, Resync } from './announcer.ts';
@@ -14,6 +15,12 @@ import { resynchroniseBy } from './trigger.ts';
  * client, which observes, never does: it does not know the request.
  */
 export type RenewWhen = 'always' | 'used' | 'never';
+
+/** What is needed of a layer. */
+export type RenewableLayer = Pick<
+  Layer,
+  'secured' | 'term' | 'takesOffers' | 'used' | 'offer' | 'releaseBeforeEnd'
+>;
 
 export interface RenewalOptions {
   readonly impi: Impi;
@@ -35,8 +42,8 @@ export interface RenewalOptions {
 export class Renewal {
   readonly #options: RenewalOptions;
   readonly #random: () => number;
-  #layer: Layer | undefined;
-  #timer: Timer | undefined;
+  #layer: RenewableLayer | undefined;
+  readonly #appointment: Appointment;
   /** Aborts what is under way for the layer. */
   #work: AbortController | undefined;
   /** When to offer, and when to release: monotonic ms. */
@@ -51,10 +58,14 @@ export class Renewal {
   constructor(options: RenewalOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#appointment = new Appointment(options.clock, () => {
+      if (this.#releaseAt <= this.#offerAt) this.#release();
+      else void this.#attempt();
+    });
   }
 
   /** This layer serves from now on; `bootstrapMs` is what the last bootstrap took, 0 when unknown. */
-  serve(layer: Layer, bootstrapMs: number): void {
+  serve(layer: RenewableLayer, bootstrapMs: number): void {
     this.rest();
     const { announce, when } = this.#options;
     const { endsAt, lifetimeMs } = layer.term;
@@ -62,7 +73,10 @@ export class Renewal {
     this.#layer = layer;
     this.#releaseAt = endsAt - releaseAheadMs(lifetimeMs);
     const aheadMs = renewAheadMs({ lifetimeMs, bootstrapMs }, this.#random());
-    this.#offerAt = announce === undefined || when === 'never' ? Infinity : endsAt - aheadMs;
+    // What the UE began, over Ub, is for the UE to renew.
+    const ours = layer.secured.sa.pTid !== undefined;
+    const offers = ours && announce !== undefined && when !== 'never';
+    this.#offerAt = offers ? endsAt - aheadMs : Infinity;
     this.#arm();
   }
 
@@ -71,8 +85,7 @@ export class Renewal {
     this.#layer = undefined;
     this.#work?.abort();
     this.#work = undefined;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#appointment.cancel();
   }
 
   /** What the UE was offered, may not have got, and has not refused: worth sending by another way. Given once. */
@@ -83,14 +96,7 @@ export class Renewal {
   }
 
   #arm(): void {
-    this.#timer?.cancel();
-    const toRelease = this.#releaseAt <= this.#offerAt;
-    const at = toRelease ? this.#releaseAt : this.#offerAt;
-    this.#timer = this.#options.clock.after(Math.max(0, at - this.#now()), () => {
-      this.#timer = undefined;
-      if (toRelease) this.#release();
-      else void this.#attempt();
-    });
+    this.#appointment.set(Math.min(this.#releaseAt, this.#offerAt));
   }
 
   #release(): void {
@@ -133,7 +139,7 @@ export class Renewal {
   }
 
   /** @throws GbaError; the signal's reason. */
-  async #offer(layer: Layer, signal: AbortSignal): Promise<OfferAnswer> {
+  async #offer(layer: RenewableLayer, signal: AbortSignal): Promise<OfferAnswer> {
     const { impi, announce } = this.#options;
     if (announce === undefined) return { kind: 'unknown' };
     for (;;) {

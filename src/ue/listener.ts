@@ -14,6 +14,7 @@ import { systemClock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsBinding } from '../lib/suites.ts';
 import { createTurns } from '../lib/turns.ts';
+import { dialPsk } from '../net/psk-client.ts';
 import { listenEverywhere } from '../net/upa-listener.ts';
 import type { ReplyToTrigger, TriggerListener } from '../net/upa.ts';
 import { createAutsAnswers } from './auts-answers.ts';
@@ -55,7 +56,8 @@ export class UeListener {
   #drained: Promise<void> | undefined;
   #gone: Promise<void> | undefined;
 
-  constructor(options: UeListenerOptions) {
+  /** `dial` is `dialPsk` but in tests that open no socket. */
+  constructor(options: UeListenerOptions, dial = dialPsk) {
     const { usim, policy, connectPolicy, versions = ['1.3'], clock = systemClock } = options;
     const { dangerouslyLogKeys, keepaliveMs = 120_000, saStore, resumption } = options;
     const { autsStore: store } = options;
@@ -91,6 +93,7 @@ export class UeListener {
       policy,
       connectPolicy,
       delivery: this.#delivery,
+      dial,
       triggerAddress: () => this.#ownAddress(),
       keepaliveMs,
       saStore,

@@ -5,7 +5,7 @@ import { publish } from '../lib/events.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
 import type { Turns } from '../lib/turns.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
-import { dialPsk } from '../net/psk-client.ts';
+import type { dialPsk } from '../net/psk-client.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import { exportWakeKey } from '../net/wake-key.ts';
 import type { LiveSa } from '../sa/association.ts';
@@ -28,8 +28,8 @@ export interface SessionOptions {
   readonly triggerAddress: string | undefined;
   readonly keepaliveMs: number;
   readonly dangerouslyLogKeys?: (line: Buffer) => void;
-  /** How layers are opened. Default `dialPsk`. */
-  readonly dial?: typeof dialPsk;
+  /** Opens a layer. */
+  readonly dial: typeof dialPsk;
   /** The NAF offers a new key. */
   readonly onOffer: UeLayerOptions['onOffer'];
   /** A layer is open: the NAF has answered the registration. K_wake is the callee's; absent when the layer is gone. */
@@ -115,7 +115,7 @@ export class Session {
         if (error instanceof GbaError && error.code === 'ERR_CHANNEL_REFUSED') onRefused?.();
         onParked(reasonOf(error));
       }
-      await this.#pause(Math.max(retryMs(Math.max(failures, brief)), stayAwayMs));
+      await this.#pause(Math.max(0, stayAwayMs) + retryMs(Math.max(failures, brief)));
     }
   }
 
@@ -150,8 +150,7 @@ export class Session {
   }
 
   async #dial(signal: AbortSignal): Promise<SecuredSocket> {
-    const { sa, clock, policy, tlsSessions, addresses, dangerouslyLogKeys } = this.#options;
-    const { dial = dialPsk } = this.#options;
+    const { sa, clock, policy, tlsSessions, addresses, dangerouslyLogKeys, dial } = this.#options;
     const keylog = dangerouslyLogKeys && { keylog: dangerouslyLogKeys };
     const rest = { sa, policy, clock, signal, sessions: tlsSessions, ...keylog };
     let last: unknown;
