@@ -29,6 +29,7 @@ test.serial(
   'over four keys of five seconds, under load, every push is handled once and none waits for a key',
   async (t) => {
     const opened = collect(t, 'gba:layer:opened');
+    const offered = collect(t, 'gba:renewal:offered');
     const sent = collect(t, 'gba:trigger:sent');
     const clocks = { naf: otherClock(0), ue: otherClock(-3_600_000) };
     const { naf, handled, sim } = await openLadder(t, {
@@ -60,6 +61,11 @@ test.serial(
       'in order',
     );
     t.is(sent.length, triggers, 'no trigger went over UDP');
+    t.is(offered.length, opened.length - 1, 'the layer carried each');
+    // The first over each layer says how that came to be; none waited for it.
+    const firsts = settled.filter(({ via }) => via !== 'reuse');
+    t.true(firsts.length < opened.length);
+    for (const { ms } of firsts) t.like(ms, { bsf: 0, trigger: 0, handshake: 0 });
     t.is(sim.hss.vectors.length, opened.length, 'a vector a key');
   },
 );

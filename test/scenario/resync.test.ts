@@ -77,6 +77,39 @@ for (const transport of ['udp', 'tcp'] as const) {
   });
 }
 
+test.serial(
+  'an HSS that loses its SQN while a layer is open is set right inside the layer',
+  async (t) => {
+    const hss = { now: counting(newHss()) };
+    const ue = await openUe(
+      t,
+      { usim: createUsim({ credentials: card, store: openMemoryStore() }) },
+      () => undefined,
+      { autsStore: openMemoryStore() },
+    );
+    const naf = await openNaf(
+      t,
+      {
+        hss: {
+          vector: (...args) => hss.now.hss.vector(...args),
+          resynchronise: (...args) => hss.now.hss.resynchronise(...args),
+        },
+      },
+      { triggerAddress: () => ue.address, lifetimeSeconds: 5 },
+    );
+    await naf.push(impi, Buffer.from('x'), { ttlSeconds: 8 });
+    const triggers: string[] = [];
+    const opened: string[] = [];
+    t.teardown(subscribe('gba:trigger:sent', ({ to }) => triggers.push(to)));
+    t.teardown(subscribe('gba:layer:opened', ({ bTid }) => opened.push(bTid)));
+    hss.now = counting(newHss());
+    await until(() => opened.length === 1);
+    t.deepEqual(hss.now.counts, { vectors: 2, resyncs: 1 });
+    t.deepEqual(triggers, []);
+    t.like(await naf.push(impi, Buffer.from('y'), { ttlSeconds: 8 }), { state: 'acked' });
+  },
+);
+
 test.serial('a UE that gives no AUTS gives none, and the push ends in time', async (t) => {
   const ue = await openUe(t, { usim: await usedSim() }, () => undefined);
   const { hss, counts } = counting(newHss());
