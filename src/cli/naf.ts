@@ -8,6 +8,7 @@ import type { Fqdn, Impi } from '../ids.ts';
 import { systemClock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { listenPushServer, type PushServer } from '../naf/push-server.ts';
+import type { RenewWhen } from '../naf/renewal.ts';
 import {
   COAPS_TCP_PORT,
   DEFAULT_TRIGGER,
@@ -123,6 +124,8 @@ export interface NafSettings {
   readonly giveUpMs: number;
   /** The folder where associations outlive the command; absent: they end with it. */
   readonly persist?: string;
+  /** See `PushServerOptions`. */
+  readonly renew?: RenewWhen;
   /** False: pushes wait for UEs that were announced by hand. Default true. */
   readonly bootstrap?: boolean;
 }
@@ -172,6 +175,7 @@ export async function openNaf(
       uiccOrMe: options.gba === 'u' ? ('GBA_U' as const) : ('GBA_ME' as const),
     }),
     bootstrap: settings.bootstrap ?? true,
+    ...(settings.renew && { renew: settings.renew }),
     ...(saStore && { saStore }),
     ...(options.advertise && { advertise: options.advertise }),
     ...(options.lifetime !== undefined && { lifetimeSeconds: options.lifetime }),

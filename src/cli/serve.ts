@@ -1,11 +1,12 @@
 /** `naf-push serve`: a NAF that lives on. Pushes come in on stdin, its associations outlive it. */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import { formatEndpoint } from '../codec/address.ts';
 import { OCTET_STREAM, TEXT_PLAIN, URGENCIES } from '../codec/push.ts';
 import { GbaError, reasonOf } from '../errors.ts';
 import { utf8Bytes } from '../lib/bytes.ts';
 import type { PushServer } from '../naf/push-server.ts';
+import type { RenewWhen } from '../naf/renewal.ts';
 import { listenControl, nafFolder } from './control.ts';
 import { EXIT, printable, whenAborted, writeJson, type CommandIo } from './io.ts';
 import { addNafOptions, openNaf, type NafOptions } from './naf.ts';
@@ -19,6 +20,7 @@ interface ServeOptions extends NafOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+  readonly renew: RenewWhen;
 }
 
 export function addServeCommand(program: Command, io: CommandIo): void {
@@ -31,6 +33,11 @@ export function addServeCommand(program: Command, io: CommandIo): void {
       '--trigger <address>',
       'where UEs hear triggers, unless the subscribers file says: udp://, tcp:// or exec:PROGRAM',
       carrier,
+    )
+    .addOption(
+      new Option('--renew <when>', 'which open layers get a new key before theirs ends')
+        .choices(['always', 'used', 'never'])
+        .default('always'),
     )
     .option('--json', 'one JSON object on stdout when it serves, then per push')
     .option('-q, --quiet', 'no receipts, only errors')
@@ -45,7 +52,13 @@ export function addServeCommand(program: Command, io: CommandIo): void {
 async function serve(options: ServeOptions, io: CommandIo): Promise<never> {
   const endNarration = narrate(io, { command: 'naf-push', ...options });
   const folder = nafFolder(options.state, io.env);
-  const naf = await openNaf(options, io, { ues: 'all', giveUpMs: Infinity, persist: folder });
+  const settings = {
+    ues: 'all',
+    giveUpMs: Infinity,
+    persist: folder,
+    renew: options.renew,
+  } as const;
+  const naf = await openNaf(options, io, settings);
   try {
     const control = await listenControl(folder, naf.server);
     try {

@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { until } from '../support/tls.ts';
 import { call, jsonLines, startProcess, temporaryFolder, type Json } from '../support/command.ts';
 
 const UE = '001010000000001';
@@ -24,15 +25,17 @@ async function scene(t: ExecutionContext) {
   const trigger = `udp://127.0.0.1:${udp}`;
   return {
     state,
-    async startUe() {
-      const ue = startProcess(t, 'ue-listen', ['--trigger', trigger, '--state', join(state, 'ue')]);
+    async startUe(...more: string[]) {
+      const ue = startProcess(t, 'ue-listen', [
+        ...['--trigger', trigger, '--state', join(state, 'ue'), ...more],
+      ]);
       await ue.says(/waits for triggers/);
       return ue;
     },
-    async startNaf() {
+    async startNaf(...more: string[]) {
       const naf = startProcess(t, 'naf-push', [
         ...['serve', '--listen', `127.0.0.1:${tls}`, '--trigger', trigger, '--json'],
-        ...['--state', state],
+        ...['--state', state, ...more],
       ]);
       await naf.says(/"event":"ready".*\n/);
       return naf;
@@ -90,6 +93,31 @@ test('after both ends were killed the next push goes by reconnect, and a revocat
     receipts(naf.stdout).map(({ state }) => state),
     ['acked', 'acked'],
   );
+});
+
+test('over three keys of five seconds every push arrives once, in order, and no one waits for a key', async (t) => {
+  const both = await scene(t);
+  const ue = await both.startUe('-v');
+  const naf = await both.startNaf('--lifetime', '5');
+  const keys = (): number => ue.stderr.match(/ trigger accepted /g)?.length ?? 0;
+  let sent = 0;
+  for (const giveUpAt = Date.now() + 40_000; keys() < 4 && Date.now() < giveUpAt;) {
+    for (let n = 0; n < 5; n += 1) naf.write(line(`${(sent += 1)}`));
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  t.true(keys() >= 4);
+  naf.write(line('the end'));
+  await ue.says(/the end\n/);
+  await until(() => receipts(naf.stdout).length === sent + 1);
+  t.deepEqual(ue.stdout.trim().split('\n'), [
+    ...Array.from({ length: sent }, (_, n) => `${n + 1}`),
+    'the end',
+  ]);
+  t.true(sent > 100, `${sent}`);
+  const all = receipts(naf.stdout);
+  t.deepEqual(new Set(all.map(({ state }) => state)), new Set(['acked']));
+  const [, ...later] = all.filter(({ via }) => via !== 'reuse');
+  for (const { ms } of later) t.like(ms, { bsf: 0 });
 });
 
 test('lines that make no sense are told by number and passed over', async (t) => {
