@@ -40,6 +40,7 @@ export const PHASES: readonly Phase[] = [
     begins: on('gba:dial:started', 'gba:tls:accepted', 'gba:tls:secured'),
     withinMs: 10,
   },
+  { name: 'renewing', begins: on('gba:renewal:offered'), withinMs: 30 },
   { name: 'in flight', burst: true, withinMs: 20 },
   { name: 'handler at work', begins: (line) => line === AT_WORK, withinMs: 10 },
   {
