@@ -29,12 +29,12 @@ import {
   type PushServer,
   type PushServerOptions,
   type SaRecord,
-  type SaStore,
   type TriggerAddress,
   type Usim,
 } from '../../src/index.ts';
 import { packageFile } from '../../src/store/policy.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { memorySaStore } from '../support/sa-store.ts';
 import { tshark } from '../support/tshark.ts';
 
 const policy = loadTlsPolicy();
@@ -99,11 +99,11 @@ await capture('wake', async (keylog) => {
   // Its clock stands still, so that it does not dial by itself.
   const ue = await openUe('udp', newSim(), manualClock(Date.now()));
   const records = new Map<string, SaRecord>();
-  const first = await openNaf(ue.address, keylog, { saStore: storeOf(records) });
+  const first = await openNaf(ue.address, keylog, { saStore: memorySaStore(records) });
   await push(first, 'first push: the key comes out of the SIM');
   await first.close();
   const elsewhere = { host: NAF.host, port: NAF.port + 1 };
-  const settings = { listen: elsewhere, saStore: storeOf(records) };
+  const settings = { listen: elsewhere, saStore: memorySaStore(records) };
   const second = await openNaf(ue.address, keylog, settings);
   await push(second, 'second push: the UE was called, to another port');
   await second.close();
@@ -218,16 +218,6 @@ function openNaf(
     dangerouslyLogKeys,
     ...more,
   });
-}
-
-/** A store in memory, for one life after the other. */
-function storeOf(records: Map<string, SaRecord>): SaStore {
-  return {
-    recover: () => Array.from(records.values(), (record) => structuredClone(record)),
-    put: (record) => void records.set(record.bTid, structuredClone(record)),
-    delete: (bTid) => void records.delete(bTid),
-    close: () => undefined,
-  };
 }
 
 async function push(naf: PushServer, text: string): Promise<void> {

@@ -19,6 +19,7 @@ import {
 } from '../../src/sa/association.ts';
 import { SaRegistry } from '../../src/sa/registry.ts';
 import { manualClock, type ManualClock } from '../support/manual-clock.ts';
+import { memorySaStore } from '../support/sa-store.ts';
 
 const impi = parseImpi('001010000000001@ims.mnc001.mcc001.3gppnetwork.org');
 const nafFqdn = parseFqdn('naf.example.org');
@@ -70,14 +71,13 @@ test('an association ends by itself when its time is over, and its key is wiped'
 /** A store in memory that can be made to fail. */
 function makeStore(records = new Map<string, SaRecord>()) {
   const state = { broken: false };
+  const inMemory = memorySaStore(records);
   const store: SaStore = {
-    recover: () => [...records.values()].map((record) => structuredClone(record)),
+    ...inMemory,
     put(record) {
       if (state.broken) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is full');
-      records.set(record.bTid, structuredClone(record));
+      inMemory.put(record);
     },
-    delete: (bTid) => void records.delete(bTid),
-    close: () => undefined,
   };
   return { records, state, store };
 }

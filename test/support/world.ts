@@ -15,12 +15,13 @@ import { NO_STAGES, type Receipt } from '../../src/naf/entry.ts';
 import type { PushServerOptions } from '../../src/naf/push-server-options.ts';
 import type { SecuredSocket } from '../../src/net/secured-socket.ts';
 import type { HandledLog, HandledRecord, TriggerSender } from '../../src/ports.ts';
-import type { SaRecord, SaStore } from '../../src/sa/association.ts';
+import type { SaRecord } from '../../src/sa/association.ts';
 import { demoConnectPolicy } from '../../src/ue/connect-policy.ts';
 import { NotNow, type Push } from '../../src/ue/delivery.ts';
 import { UeListener } from '../../src/ue/listener.ts';
 import { impi, nafFqdn } from './ladder.ts';
 import { manualClock } from './manual-clock.ts';
+import { memorySaStore } from './sa-store.ts';
 import { createSim } from './sim.ts';
 import { policy } from './tls.ts';
 
@@ -77,7 +78,7 @@ export function createWorld({ lifetimeSeconds = 5, renew = 'always' }: WorldOpti
       clock: clocks.naf,
       lifetimeSeconds,
       renew,
-      saStore: storeOf(saRecords.naf),
+      saStore: memorySaStore(saRecords.naf),
       triggerAddress: () => ({ transport: 'udp', host: '127.0.0.1', port: 9 }),
       patience: { reconnectMs: 500, triggerMs: 3_000 },
       address: () => ({ host: '127.0.0.1', port: 5684 }),
@@ -125,7 +126,7 @@ export function createWorld({ lifetimeSeconds = 5, renew = 'always' }: WorldOpti
         connectPolicy: demoConnectPolicy,
         handler,
         handledLog: logOf(handledRecords),
-        saStore: storeOf(saRecords.ue),
+        saStore: memorySaStore(saRecords.ue),
         triggerRate: { burst: 1_000, perSecond: 1_000, sources: 1 },
         clock: clocks.ue,
       },
@@ -276,17 +277,6 @@ function triggersTo(receive: (envelope: Uint8Array) => Promise<void>, clock: Clo
       });
     },
     close: () => Promise.resolve(),
-  };
-}
-
-/** A store whose records outlive it. */
-function storeOf(records: Map<string, SaRecord>): SaStore {
-  const copy = ({ key, ...record }: SaRecord): SaRecord => ({ ...record, key: key.slice() });
-  return {
-    recovered: [...records.values()].map(copy),
-    put: (record) => void records.set(record.bTid, copy(record)),
-    delete: (bTid) => void records.delete(bTid),
-    close: () => undefined,
   };
 }
 
