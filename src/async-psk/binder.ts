@@ -13,25 +13,24 @@ export function isBinderTrue(
   const binderKey = hmac(early, EXT_BINDER);
   const finishedKey = hmac(binderKey, FINISHED);
   const isTrue = equalSecret(binder, hmac(finishedKey, sha256(truncated)));
-  wipe(early, binderKey, finishedKey);
+  wipe(early, binderKey, finishedKey, inner, outer);
   return isTrue;
 }
 
-/** HMAC (RFC 2104) of one call each for its two halves: `createHmac` costs several times as much. */
+/**
+ * HMAC (RFC 2104) with keys and texts of up to 256 octets, as one hash of each half: `createHmac` costs
+ * several times as much, and so do blocks that are allocated for each.
+ */
 function hmac(key: Uint8Array, octets: Uint8Array): Uint8Array {
-  const inner = new Uint8Array(BLOCK_OCTETS + octets.length);
-  const outer = new Uint8Array(BLOCK_OCTETS + HASH_OCTETS);
-  inner.set(key.length > BLOCK_OCTETS ? sha256(key) : key);
+  const short = key.length > BLOCK_OCTETS ? sha256(key) : key;
   for (let i = 0; i < BLOCK_OCTETS; i += 1) {
-    const octet = inner[i] ?? 0;
+    const octet = short[i] ?? 0;
     inner[i] = octet ^ 0x36;
     outer[i] = octet ^ 0x5c;
   }
   inner.set(octets, BLOCK_OCTETS);
-  outer.set(sha256(inner), BLOCK_OCTETS);
-  const mac = sha256(outer);
-  wipe(inner, outer);
-  return mac;
+  outer.set(sha256(inner.subarray(0, BLOCK_OCTETS + octets.length)), BLOCK_OCTETS);
+  return sha256(outer);
 }
 
 function sha256(octets: Uint8Array): Uint8Array {
@@ -53,6 +52,9 @@ function expandInfo(label: string, context: Uint8Array): Uint8Array {
 
 const HASH_OCTETS = 32;
 const BLOCK_OCTETS = 64;
+/** Where blocks are put together; nothing is left in them. */
+const inner = new Uint8Array(BLOCK_OCTETS + 256);
+const outer = new Uint8Array(BLOCK_OCTETS + HASH_OCTETS);
 const NO_SALT = new Uint8Array(HASH_OCTETS);
 const EXT_BINDER = expandInfo('ext binder', sha256(EMPTY));
 const FINISHED = expandInfo('finished', EMPTY);

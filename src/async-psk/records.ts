@@ -66,8 +66,10 @@ export class MessageReader {
     this.#found = { type: octets[0] ?? 0, octets, end: this.#at };
   }
 
+  /** In the same memory where it came in one record, as nearly all do. */
   #message(): Uint8Array {
-    return concat(...this.#fragments.map(([from, to]) => this.#stream.subarray(from, to)));
+    const parts = this.#fragments.map(([from, to]) => this.#stream.subarray(from, to));
+    return parts.length === 1 ? (parts[0] ?? EMPTY) : concat(...parts);
   }
 }
 

@@ -93,7 +93,8 @@ test('a message reads the same in any records and any chunks', (t) => {
         found = reader.push(all.subarray(at, at + size));
         at += size;
       }
-      t.deepEqual(found, { type: 1, octets: message, end: stream.length });
+      t.like(found, { type: 1, end: stream.length });
+      t.is(typeof found === 'object' && toHex(found.octets), toHex(message));
       t.deepEqual(reader.stream, all);
     }),
   );
