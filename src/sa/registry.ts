@@ -152,28 +152,25 @@ export class SaRegistry {
     const name = NAMES.find(({ start }) => identity.startsWith(start));
     if (name === undefined) return undefined;
     const id = identity.slice(name.start.length);
-    const sa = this.#live(this.#slots.get(id) ?? this.#byPTid.get(id))?.sa;
-    return name.ofUicc && sa?.uiccKey === undefined ? undefined : sa;
-  }
-
-  /** Many may end at one moment: what has not been told of yet is over all the same. */
-  #live(slot: Slot | undefined): Slot | undefined {
-    return slot !== undefined && slot.at > this.#clock.monotonic() ? slot : undefined;
+    const slot = this.#slots.get(id) ?? this.#byPTid.get(id);
+    // Many may end at one moment: what has not been told of yet lets nobody in all the same.
+    if (slot === undefined || slot.at <= this.#clock.monotonic()) return undefined;
+    return name.ofUicc && slot.sa.uiccKey === undefined ? undefined : slot.sa;
   }
 
   current(bTid: BTid): LiveSa | undefined {
-    return this.#live(this.#slots.get(bTid))?.sa;
+    return this.#slots.get(bTid)?.sa;
   }
 
   /** When the key ends; undefined when it is over. */
   termOf(bTid: BTid): Term | undefined {
-    const slot = this.#live(this.#slots.get(bTid));
+    const slot = this.#slots.get(bTid);
     return slot && { endsAt: slot.at, lifetimeMs: slot.lifetimeMs };
   }
 
   /** @throws SaError ERR_SA_UNKNOWN when it is over. */
   establish(bTid: BTid): Established {
-    const slot = this.#live(this.#slots.get(bTid));
+    const slot = this.#slots.get(bTid);
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
     const sa = establish(slot.sa);
     slot.sa = sa;
@@ -194,7 +191,7 @@ export class SaRegistry {
 
   /** The UE has registered on a layer: K_wake of that one, owned from here on. Wiped when the association is over. */
   rekeyWake(bTid: BTid, key: Uint8Array): void {
-    const slot = this.#live(this.#slots.get(bTid));
+    const slot = this.#slots.get(bTid);
     if (slot === undefined) return wipe(key);
     slot.sa = rekeyWake(slot.sa, key);
     this.#rewrite(slot);
@@ -205,7 +202,7 @@ export class SaRegistry {
    * otherwise nothing has changed. @throws SaError ERR_SA_UNKNOWN, StoreError, RangeError for an earlier counter.
    */
   countWake(bTid: BTid, counter: number, connect?: Endpoint): void {
-    const slot = this.#live(this.#slots.get(bTid));
+    const slot = this.#slots.get(bTid);
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
     const sa = countWake(slot.sa, counter, connect);
     this.#put({ ...slot, sa });
@@ -271,12 +268,12 @@ export class SaRegistry {
 
   /** All live associations, oldest first. */
   all(): readonly LiveSa[] {
-    return [...this.#slots.values()].flatMap((slot) => this.#live(slot)?.sa ?? []);
+    return Array.from(this.#slots.values(), ({ sa }) => sa);
   }
 
   /** The live associations of one subscriber, the one with the oldest key first. */
   of(impi: Impi): readonly LiveSa[] {
-    return (this.#bySubscriber.get(impi) ?? []).flatMap((slot) => this.#live(slot)?.sa ?? []);
+    return (this.#bySubscriber.get(impi) ?? []).map(({ sa }) => sa);
   }
 }
 

@@ -12,6 +12,8 @@ export interface Life {
   readonly ended: Promise<number | string>;
   /** Undefined as long as it lives, or its last lines are on their way. */
   readonly end: number | string | undefined;
+  /** Somebody interrupted or killed it. */
+  readonly isAskedToEnd: boolean;
   write(text: string): void;
   /** What a first Ctrl-C does. */
   interrupt(): void;
@@ -30,6 +32,11 @@ export function startLife({ command: [file, ...words], args, onLine }: LifeOptio
   const child = spawn(file, [...words, ...args]);
   const talk: string[] = [];
   let end: number | string | undefined;
+  let isAskedToEnd = false;
+  const ask = (signal: 'SIGINT' | 'SIGKILL'): void => {
+    isAskedToEnd = true;
+    child.kill(signal);
+  };
   const take = (line: string): void => {
     const said = parse(line);
     if (typeof said === 'string') talk.push(said);
@@ -51,8 +58,15 @@ export function startLife({ command: [file, ...words], args, onLine }: LifeOptio
       return end;
     },
     write: (text) => void child.stdin.write(text),
-    interrupt: () => void child.kill('SIGINT'),
-    kill: () => void child.kill('SIGKILL'),
+    get isAskedToEnd() {
+      return isAskedToEnd;
+    },
+    interrupt: () => {
+      ask('SIGINT');
+    },
+    kill: () => {
+      ask('SIGKILL');
+    },
   };
 }
 

@@ -75,6 +75,8 @@ class Storm {
   readonly #serials = new Map<string, number>();
   readonly #acked = new Set<string>();
   readonly #watchers = new Set<(end: End, line: Json | string) => void>();
+  /** Rejects when a process ends that nobody ended. */
+  readonly #crash = crash();
   readonly #journal: string;
   #serial = 0;
   #ueKills = 0;
@@ -199,6 +201,10 @@ class Storm {
       },
     });
     this.#lives[end] = life;
+    void life.ended.then((how) => {
+      if (life.isAskedToEnd) return;
+      this.#crash.tell(new Error(`${end} ended by itself with ${how}: ${life.talk.join('\n')}`));
+    });
     return life;
   }
 
@@ -207,10 +213,8 @@ class Storm {
     const event = end === 'naf' ? 'ready' : 'listening';
     const isReady = (from: End, line: Json | string): boolean =>
       from === end && typeof line !== 'string' && line['event'] === event;
-    const started = this.#until(isReady).then((found) => found || undefined);
-    const outcome = await Promise.race([started, life.ended]);
-    if (outcome !== true) {
-      throw new Error(`${end} does not start (${outcome ?? 'too slow'}): ${life.talk.join('\n')}`);
+    if (!(await this.#until(isReady))) {
+      throw new Error(`${end} does not start: ${life.talk.join('\n')}`);
     }
   }
 
@@ -219,7 +223,7 @@ class Storm {
     life?.kill();
     const how = await life?.ended;
     if (how !== 'SIGKILL' && how !== 130) {
-      throw new Error(`${end} ended by itself with ${how}: ${this.#lastWords()}`);
+      throw new Error(`${end} ended with ${how}: ${life?.talk.join('\n') ?? ''}`);
     }
     const naf = this.#nafs.at(-1);
     if (end === 'ue') this.#ueKills += 1;
@@ -257,6 +261,10 @@ class Storm {
 
   /** True once a line makes it so, false when patience is over. */
   #until(holds: (end: End, line: Json | string) => boolean): Promise<boolean> {
+    return Promise.race([this.#crash.told, this.#wait(holds)]);
+  }
+
+  #wait(holds: (end: End, line: Json | string) => boolean): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (found: boolean): void => {
         clearTimeout(timer);
@@ -276,6 +284,13 @@ class Storm {
       .flatMap(({ talk }) => talk.filter((line) => line !== AT_WORK).slice(-5))
       .join('\n');
   }
+}
+
+function crash(): { readonly told: Promise<never>; readonly tell: (error: Error) => void } {
+  let tell: (error: Error) => void = () => undefined;
+  const told = new Promise<never>((_resolve, reject) => (tell = reject));
+  told.catch(() => undefined);
+  return { told, tell };
 }
 
 function readRuns(journal: string): Run[] {
