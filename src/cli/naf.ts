@@ -126,6 +126,7 @@ export interface NafSettings {
   readonly persist?: string;
   /** See `PushServerOptions`. */
   readonly renew?: RenewWhen;
+  readonly acceptBootstrapped?: boolean;
   /** False: pushes wait for UEs that were announced by hand. Default true. */
   readonly bootstrap?: boolean;
 }
@@ -176,6 +177,7 @@ export async function openNaf(
     }),
     bootstrap: settings.bootstrap ?? true,
     ...(settings.renew && { renew: settings.renew }),
+    acceptBootstrapped: settings.acceptBootstrapped ?? false,
     ...(saStore && { saStore }),
     ...(options.advertise && { advertise: options.advertise }),
     ...(options.lifetime !== undefined && { lifetimeSeconds: options.lifetime }),

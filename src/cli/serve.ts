@@ -21,6 +21,7 @@ interface ServeOptions extends NafOptions {
   readonly quiet?: boolean;
   readonly verbose?: boolean;
   readonly renew: RenewWhen;
+  readonly acceptBootstrapped?: boolean;
 }
 
 export function addServeCommand(program: Command, io: CommandIo): void {
@@ -39,6 +40,10 @@ export function addServeCommand(program: Command, io: CommandIo): void {
         .choices(['always', 'used', 'never'])
         .default('always'),
     )
+    .option(
+      '--accept-bootstrapped',
+      'let in UEs that come with a key of their own (ue-listen --bootstrap); the BSF of --bsf is asked for it',
+    )
     .option('--json', 'one JSON object on stdout when it serves, then per push')
     .option('-q, --quiet', 'no receipts, only errors')
     .option('-v, --verbose', 'tell every event on stderr');
@@ -50,13 +55,19 @@ export function addServeCommand(program: Command, io: CommandIo): void {
 }
 
 async function serve(options: ServeOptions, io: CommandIo): Promise<never> {
+  const { renew, acceptBootstrapped = false, bsf } = options;
+  if (acceptBootstrapped && bsf === undefined) {
+    const rule = '--accept-bootstrapped goes with --bsf: it is there that UEs bootstrap';
+    throw new CommandFailure(EXIT.usage, rule);
+  }
   const endNarration = narrate(io, { command: 'naf-push', ...options });
   const folder = nafFolder(options.state, io.env);
   const settings = {
     ues: 'all',
     giveUpMs: Infinity,
     persist: folder,
-    renew: options.renew,
+    renew,
+    acceptBootstrapped,
   } as const;
   const naf = await openNaf(options, io, settings);
   try {
