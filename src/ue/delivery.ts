@@ -12,7 +12,7 @@ export interface Push extends PushMessage {
   readonly nafFqdn: Fqdn;
   readonly bTid: BTid;
   /** How the layer came to be, for the first push over it; `reuse` for every later one. */
-  readonly via: 'bootstrap' | 'reconnect' | 'resume' | 'reuse';
+  readonly via: 'bootstrap' | 'ue-initiated' | 'reconnect' | 'resume' | 'reuse';
 }
 
 const DEFAULT_AFTER_MS = 60_000;

@@ -172,12 +172,13 @@ export class Session {
   async #serve(secured: SecuredSocket, onRegistered: () => void): Promise<Served> {
     const { sa, clock, delivery, triggerAddress, keepaliveMs, onOpen } = this.#options;
     const isFirst = this.#layers === 0 && sa.state === 'announced';
+    const first = sa.pTid === undefined ? 'ue-initiated' : 'bootstrap';
     this.#layers += 1;
     const layer = new UeLayer({
       secured,
       clock,
       delivery,
-      via: isFirst ? 'bootstrap' : secured.resumed ? 'resume' : 'reconnect',
+      via: isFirst ? first : secured.resumed ? 'resume' : 'reconnect',
       triggerAddress,
       keepaliveMs,
       recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,
