@@ -73,9 +73,7 @@ export class Renewal {
     this.#layer = layer;
     this.#releaseAt = endsAt - releaseAheadMs(lifetimeMs);
     const aheadMs = renewAheadMs({ lifetimeMs, bootstrapMs }, this.#random());
-    // What the UE began, over Ub, is for the UE to renew.
-    const ours = layer.secured.sa.pTid !== undefined;
-    const offers = ours && announce !== undefined && when !== 'never';
+    const offers = announce !== undefined && when !== 'never';
     this.#offerAt = offers ? endsAt - aheadMs : Infinity;
     this.#arm();
   }

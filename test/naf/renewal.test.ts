@@ -221,11 +221,9 @@ test.serial('AUTS for another challenge, or none at all, changes nothing', async
   t.deepEqual(codes, ['ERR_UPA_MALFORMED', 'ERR_UPA_MALFORMED']);
 });
 
-test('nothing is offered to a plain client, for a key that the UE began, over a layer that was not used where that matters, or at all when so chosen', async (t) => {
-  const begunByUe = makeSa({ pTid: undefined });
+test('nothing is offered to a plain client, over a layer that was not used where that matters, or at all when so chosen', async (t) => {
   const cases: [Partial<RenewalOptions>, Partial<RenewableLayer>][] = [
     [{}, { takesOffers: false }],
-    [{}, { secured: { sa: begunByUe } as RenewableLayer['secured'] }],
     [{ when: 'used' }, { used: false }],
     [{ when: 'never' }, {}],
     [{ announce: undefined }, {}],
