@@ -60,8 +60,8 @@ export interface Entry {
   readonly settle: (receipt: Receipt) => void;
   attempts: number;
   sentAt: number;
-  /** It went out and the UE has not said what became of it. */
-  unanswered: boolean;
+  /** How often it went out without a word of the UE: a later "not now" says nothing of an earlier time. */
+  unanswered: number;
   via: Via | undefined;
   stages: StageTimes;
 }

@@ -155,7 +155,7 @@ export class Layer {
     this.#inFlight.add(entry);
     entry.attempts += 1;
     entry.sentAt = now;
-    entry.unanswered = true;
+    entry.unanswered += 1;
     entry.via = this.#used ? 'reuse' : this.via;
     if (!this.#used) entry.stages = stagesWithin(this.openedAt - entry.acceptedAt, this.stages);
     this.#used = true;

@@ -89,7 +89,7 @@ export class Outbox {
         const lane = this.#laneOf(entry);
         const afterMs = Math.max(outcome.afterMs, LEAST_PAUSE_MS);
         lane.heldUntil = Math.max(lane.heldUntil, now + afterMs);
-        entry.unanswered = false;
+        entry.unanswered -= 1;
         this.putBack([entry]);
         publish('gba:push:postponed', { id: entry.push.id, impi: this.#ue, afterMs });
       }
@@ -163,5 +163,5 @@ export class Outbox {
 
 /** Whoever pushes it anew must know what may have happened. */
 function detailOf(message: string, { unanswered }: Entry): string {
-  return unanswered ? `${message}; it went out, so the UE may have handled it` : message;
+  return unanswered > 0 ? `${message}; it went out, so the UE may have handled it` : message;
 }

@@ -103,7 +103,7 @@ export class PushServer {
         deadline: acceptedAt + ttlSeconds * 1_000,
         attempts: 0,
         sentAt: 0,
-        unanswered: false,
+        unanswered: 0,
         via: undefined,
         stages: NO_STAGES,
         settle: resolve,

@@ -20,7 +20,7 @@ function makeOutbox() {
     if (entry === undefined) throw new Error('nothing may go out');
     entry.attempts += 1;
     entry.sentAt = now;
-    entry.unanswered = true;
+    entry.unanswered += 1;
     return entry;
   };
   return { outbox, receipts, add, take };
@@ -155,6 +155,15 @@ test('what expires after it went out may have been handled, and says so', (t) =>
       'its time to live was over',
     ],
   );
+});
+
+test('"not now" says nothing of an earlier time that the push went out', (t) => {
+  const { outbox, receipts, add, take } = makeOutbox();
+  add({ seq: 1 });
+  outbox.putBack([take()]);
+  outbox.told(take(), { kind: 'not-now', afterMs: 1_000 }, 0);
+  outbox.dropAll(7, new ChannelError('ERR_CHANNEL_CLOSED', 'closed'));
+  t.is(receipts[0]?.detail, 'closed; it went out, so the UE may have handled it');
 });
 
 test('dropping everything says why, in words and as a code', (t) => {

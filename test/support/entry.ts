@@ -29,7 +29,7 @@ export function makeEntry(
     settle: (receipt) => receipts.push(receipt),
     attempts: 0,
     sentAt: 0,
-    unanswered: false,
+    unanswered: 0,
     via: undefined,
     stages: NO_STAGES,
   };
