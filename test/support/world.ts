@@ -199,7 +199,7 @@ export function createWorld({ lifetimeSeconds = 5, renew = 'always' }: WorldOpti
         deadline: acceptedAt + 3_600_000,
         attempts: 0,
         sentAt: 0,
-        unanswered: false,
+        unanswered: 0,
         via: undefined,
         stages: NO_STAGES,
         settle: (receipt) => settled.push(receipt),
