@@ -59,7 +59,7 @@ async function open(version: TlsVersion, lookup?: PskLookup): Promise<Server> {
 function peeking(server: Server): Server {
   const [serve] = server.listeners('connection') as ((raw: Socket) => void)[];
   server.removeAllListeners('connection');
-  server.on('connection', (raw) => {
+  server.on('connection', (raw: Socket) => {
     raw.on('error', () => undefined);
     raw.once('data', (hello: Buffer) => {
       raw.pause();
