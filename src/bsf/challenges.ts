@@ -1,7 +1,8 @@
 /** Challenges over Ub that wait for their answer: each nonce is good once, for a while (RFC 3310 3.2). */
 import type { Impi } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import { Deadlines, type Dated } from '../lib/deadlines.ts';
 
 /** What the BSF remembers of a vector whose RAND and AUTN went out. */
 export interface Challenge {
@@ -24,35 +25,40 @@ export interface Challenges {
 }
 
 export function createChallenges(clock: Clock): Challenges {
-  const waiting = new Map<string, Challenge & { readonly end: Timer }>();
+  const waiting = new Map<string, Waiting>();
+  const ends = new Deadlines<Waiting>({
+    clock,
+    onDue: ({ nonce }) => {
+      drop(nonce);
+    },
+  });
 
   const remove = (nonce: string): Challenge | undefined => {
-    const challenge = waiting.get(nonce);
-    challenge?.end.cancel();
+    const one = waiting.get(nonce);
+    if (one) ends.delete(one);
     waiting.delete(nonce);
-    return challenge;
+    return one?.challenge;
   };
   const drop = (nonce: string): void => {
     const challenge = remove(nonce);
     if (challenge) wipeChallenge(challenge);
   };
   const makeRoom = (impi: Impi): void => {
-    const own = [...waiting].filter(([, challenge]) => challenge.impi === impi);
-    const crowded =
-      own.length >= PER_SUBSCRIBER ? own : waiting.size >= ENTRIES ? [...waiting] : [];
-    const [oldest] = crowded;
-    if (oldest) drop(oldest[0]);
+    const all = [...waiting.values()];
+    const own = all.filter(({ challenge }) => challenge.impi === impi);
+    const [oldest] = own.length >= PER_SUBSCRIBER ? own : all.length >= ENTRIES ? all : [];
+    if (oldest) drop(oldest.nonce);
   };
 
   return {
     add(nonce, challenge) {
       makeRoom(challenge.impi);
-      const end = clock.after(WAIT_MS, () => {
-        drop(nonce);
-      });
-      waiting.set(nonce, { ...challenge, end });
+      const one = { nonce, challenge, at: clock.monotonic() + WAIT_MS, place: -1 };
+      waiting.set(nonce, one);
+      ends.add(one);
     },
-    take: (nonce, impi) => (waiting.get(nonce)?.impi === impi ? remove(nonce) : undefined),
+    take: (nonce, impi) =>
+      waiting.get(nonce)?.challenge.impi === impi ? remove(nonce) : undefined,
     get size() {
       return waiting.size;
     },
@@ -65,6 +71,11 @@ export function createChallenges(clock: Clock): Challenges {
 /** XRES and Ks; a session that took Ks over has a copy. */
 export function wipeChallenge({ xres, ks }: Challenge): void {
   wipe(xres, ks);
+}
+
+interface Waiting extends Dated {
+  readonly nonce: string;
+  readonly challenge: Challenge;
 }
 
 const WAIT_MS = 30_000;

@@ -2,7 +2,8 @@
 import { BsfError } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
+import { Deadlines, type Dated } from '../lib/deadlines.ts';
 
 /** One run of Ub. */
 export interface BootstrapSession {
@@ -47,19 +48,27 @@ export function createSessions(
   clock: Clock,
   { entries = 100_000, perSubscriber = 4 }: SessionLimits = {},
 ): BootstrapSessions {
-  const live = new Map<string, BootstrapSession & { readonly end: Timer }>();
+  const live = new Map<string, Live>();
   const ofSubscriber = new Map<Impi, readonly BTid[]>();
 
   const end = (bTid: string): void => {
-    const session = live.get(bTid);
-    if (session === undefined) return;
-    session.end.cancel();
+    const one = live.get(bTid);
+    if (one === undefined) return;
+    const { session } = one;
+    ends.delete(one);
     wipe(session.ks);
     live.delete(bTid);
     const left = (ofSubscriber.get(session.impi) ?? []).filter((one) => one !== bTid);
     if (left.length > 0) ofSubscriber.set(session.impi, left);
     else ofSubscriber.delete(session.impi);
   };
+
+  const ends = new Deadlines<Live>({
+    clock,
+    onDue: ({ session }) => {
+      end(session.bTid);
+    },
+  });
 
   return {
     add(session) {
@@ -71,14 +80,13 @@ export function createSessions(
         wipe(ks);
         throw new BsfError('ERR_BSF_BUSY', `${entries} sessions last already`, { retryable: true });
       }
-      const timer = clock.after(expiresAt - clock.now(), () => {
-        end(bTid);
-      });
-      live.set(bTid, { ...session, end: timer });
+      const one = { session, at: clock.monotonic() + expiresAt - clock.now(), place: -1 };
+      live.set(bTid, one);
+      ends.add(one);
       ofSubscriber.set(impi, [...(ofSubscriber.get(impi) ?? []), bTid]);
     },
     find(bTid) {
-      const session = live.get(bTid);
+      const session = live.get(bTid)?.session;
       return session && session.expiresAt > clock.now() ? session : undefined;
     },
     get size() {
@@ -88,4 +96,9 @@ export function createSessions(
       for (const bTid of [...live.keys()]) end(bTid);
     },
   };
+}
+
+/** A session, and when it ends by the clock that does not step. */
+interface Live extends Dated {
+  readonly session: BootstrapSession;
 }

@@ -19,6 +19,7 @@ import {
   fqdn,
   path,
   stateOption,
+  tlsPolicyOption,
   wholeNumber,
 } from './options.ts';
 import { CommandFailure, subcommand } from './run.ts';
@@ -30,6 +31,7 @@ interface BsfCommandOptions extends SubscriberOptions {
   readonly nafs?: string;
   readonly name?: Fqdn;
   readonly lifetime?: number;
+  readonly tlsPolicy?: string;
   readonly dangerouslyAllowDemoKeys?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -52,6 +54,7 @@ export function addBsfCommand(program: Command, io: CommandIo): void {
   addVectorOptions(command)
     .option('--name <fqdn>', "this BSF's name (default: bsf.mncX.mccY.pub.3gppnetwork.org)", fqdn)
     .option('--lifetime <seconds>', 'how long a key from Ub lives', wholeNumber(1, 604_800))
+    .addOption(tlsPolicyOption())
     .addOption(stateOption())
     .addOption(allowDemoOption())
     .option('--json', 'JSON objects on stdout')
@@ -70,7 +73,7 @@ async function serve(options: BsfCommandOptions, io: CommandIo): Promise<void> {
   if (known.demo && options.dangerouslyAllowDemoKeys !== true) {
     requireLoopback(placesOf(options), 'give --subscribers FILE, or --dangerously-allow-demo-keys');
   }
-  const policy = loadTlsPolicy();
+  const policy = loadTlsPolicy(options.tlsPolicy);
   const endNarration = narrate(io, { command: 'naf-push', ...options });
   try {
     const bsf = await listenBsf({

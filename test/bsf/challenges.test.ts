@@ -26,7 +26,7 @@ test('1,024 wait at most: the oldest of all makes room and is wiped', (t) => {
     challenges.add(`nonce${n}`, one);
   });
   t.is(challenges.size, 1_024);
-  t.is(clock.pending, 1_024);
+  t.is(clock.pending, 1);
   const [first, second] = made;
   t.true(first && isWiped(first));
   t.false(second && isWiped(second));
