@@ -95,6 +95,7 @@ export function exitCodeOf(code: GbaErrorCode): number {
       return EXIT.authentication;
     case 'ERR_SA_UNKNOWN':
     case 'ERR_SA_EXPIRED':
+    case 'ERR_SA_REVOKED':
       return EXIT.saUnknown;
     case 'ERR_PUSH_QUEUE_FULL':
       return EXIT.expired;

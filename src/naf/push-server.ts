@@ -55,6 +55,7 @@ export class PushServer {
       clock,
       versions: [binding.version],
       find: (identity) => registry.find(identity),
+      faultOf: (identity) => registry.faultOf(identity),
       sessions: registry.sessions,
       onLayer: (secured) => {
         this.#devices.accept(secured);

@@ -11,6 +11,7 @@ import { TOOK_NONE } from '../async-psk/grant.ts';
 import type { PskGate } from '../async-psk/index.ts';
 import { ChannelError, ConfigError, GbaError, SaError, reasonOf } from '../errors.ts';
 import { PSK_NAMESPACE_UICC } from '../ids.ts';
+import { EMPTY } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
@@ -41,6 +42,8 @@ export interface ListenPskOptions extends Endpoint {
    * Absent: nothing waits, and there is no gate in front of TLS.
    */
   readonly lookup?: LookUpIdentity;
+  /** Why `find` knows it no longer, for the event alone; absent: it is unknown, and that is all. */
+  readonly faultOf?: (identity: string) => GbaError | undefined;
   /** Where associations keep their TLS 1.2 sessions; absent: no handshake is resumed. */
   readonly sessions?: SaSessions | undefined;
   /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
@@ -63,9 +66,15 @@ export async function listenPsk(options: ListenPskOptions): Promise<PskServer> {
   return server;
 }
 
-/** What the callback answered in a handshake: an association's key, or a decoy and the reason. */
-type Lookup =
-  { readonly identity: string; readonly sa: LiveSa; readonly key: Uint8Array } | GbaError;
+/** What TLS asked for in a handshake, and what was found; without a key it got a decoy. */
+interface Asked {
+  readonly identity: string;
+  readonly version: string | null;
+  readonly sa: LiveSa | undefined;
+  readonly key: Uint8Array | undefined;
+}
+
+type Found = Asked & { readonly sa: LiveSa; readonly key: Uint8Array };
 
 /** The association that a handshake proved, and by which identity and key, in it or before it. */
 interface Proof {
@@ -90,7 +99,7 @@ export class PskServer {
   readonly #tls: TlsServer;
   readonly #connections = new Set<Socket>();
   readonly #handshakes: Handshakes;
-  readonly #lookups = new WeakMap<TLSSocket, Lookup>();
+  readonly #lookups = new WeakMap<TLSSocket, Asked>();
   readonly #resumption: SaBoundResumption | undefined;
   #address: Endpoint;
   #fullHandshakes = 0;
@@ -208,8 +217,7 @@ export class PskServer {
     tls.on('tlsClientError', (error, socket) => {
       const handshake = this.#handshakes.end(socket);
       if (handshake === undefined) return;
-      const used = this.#usedBy(socket);
-      tellRefused(handshake.remote, used instanceof GbaError ? used : channelErrorOf(error));
+      tellRefused(handshake.remote, this.#faultOf(socket, error));
     });
     if (keylog !== undefined) tls.on('keylog', keylog);
     return tls;
@@ -226,26 +234,39 @@ export class PskServer {
     else this.#resumption.readHello(raw, handshake, pass);
   }
 
-  /** The decoy is made in every case, so that its cost tells nothing. */
+  /** The decoy is made in every case, so that its cost tells nothing, and an error in none. */
   #choosePsk(socket: TLSSocket, identity: string): Uint8Array | null {
     const version = socket.getProtocol();
     if (version === 'TLSv1.3' && identity.length < SHORTEST_IDENTITY) return null;
     const decoy = createHmac('sha256', this.#decoySecret).update(identity).digest();
-    const lookup = this.#lookUp(identity, version);
-    this.#lookups.set(socket, lookup);
-    return lookup instanceof GbaError ? decoy : lookup.key;
+    const asked = this.#ask(identity, version);
+    this.#lookups.set(socket, asked);
+    return asked.key ?? decoy;
   }
 
-  #lookUp(identity: string, version: string | null): Lookup {
+  /** The same steps, whether the identity is known or not. */
+  #ask(identity: string, version: string | null): Asked {
     const sa = this.#options.find(identity);
-    if (sa === undefined) {
-      return new SaError('ERR_SA_UNKNOWN', 'no association has the identity that the client named');
-    }
-    if (version !== `TLSv${sa.binding.version}`) {
+    const like = sa ?? NOBODY;
+    const key = keyOf(like, identity);
+    const isUsable = version === `TLSv${like.binding.version}` && sa !== undefined;
+    return { identity, version, sa, key: isUsable ? key : undefined };
+  }
+
+  #lookUp(identity: string, version: string | null): Found | GbaError {
+    const asked = this.#ask(identity, version);
+    return isFound(asked) ? asked : this.#missing(asked);
+  }
+
+  /** Why there was no key. */
+  #missing({ identity, version, sa }: Asked): GbaError {
+    if (sa !== undefined && version !== `TLSv${sa.binding.version}`) {
       const reason = `${sa.bTid} is for TLS ${sa.binding.version}, not ${String(version)}`;
       return new ChannelError('ERR_CHANNEL_POLICY', reason);
     }
-    return { identity, sa, key: keyOf(sa, identity) };
+    const fault = this.#options.faultOf?.(identity);
+    if (fault !== undefined) return fault;
+    return new SaError('ERR_SA_UNKNOWN', 'no association has the identity that the client named');
   }
 
   #secured(socket: TLSSocket): void {
@@ -280,11 +301,21 @@ export class PskServer {
   }
 
   /** What this handshake looked up; undefined when TLS asked for nothing. In the gate a name never has another key. */
-  #usedBy(socket: TLSSocket): Lookup | { readonly identity: string } | undefined {
+  #usedBy(socket: TLSSocket): Asked | GbaError | undefined {
     if (this.#gate === undefined) return this.#lookups.get(socket);
     const identity = this.#gate.identityOf(socket);
-    if (typeof identity === 'string') return { identity };
+    if (typeof identity === 'string') return this.#ask(identity, socket.getProtocol());
     return identity === TOOK_NONE ? undefined : identity;
+  }
+
+  /** Why TLS failed. All reasons are made in every case: one that some alone wait for tells them by its time. */
+  #faultOf(socket: TLSSocket, error: Error): GbaError {
+    const fault = channelErrorOf(error);
+    const used = this.#usedBy(socket);
+    if (used instanceof GbaError) return used;
+    if (used === undefined) return fault;
+    const missing = this.#missing(used);
+    return isFound(used) ? fault : missing;
   }
 
   /**
@@ -299,10 +330,11 @@ export class PskServer {
       return new ChannelError('ERR_CHANNEL_POLICY', 'this handshake looked up no key');
     }
     if (used instanceof GbaError) return used;
+    if ('version' in used && !isFound(used)) return this.#missing(used);
     const current = this.#lookUp(used.identity, socket.getProtocol());
     if (current instanceof GbaError) return current;
     const { sa, key } = current;
-    if ('key' in used && key !== used.key) {
+    if (key !== used.key) {
       return new SaError('ERR_SA_UNKNOWN', `${sa.bTid} ended during the handshake`);
     }
     const { policy } = this.#options;
@@ -313,8 +345,12 @@ export class PskServer {
   }
 }
 
+function isFound(asked: Asked): asked is Found {
+  return asked.key !== undefined;
+}
+
 /** In GBA_U the UICC has a key of its own, under a name of its own. */
-function keyOf({ key, uiccKey }: LiveSa, identity: string): Uint8Array {
+function keyOf({ key, uiccKey }: Pick<LiveSa, 'key' | 'uiccKey'>, identity: string): Uint8Array {
   return (identity.startsWith(`${PSK_NAMESPACE_UICC};`) && uiccKey) || key;
 }
 
@@ -337,6 +373,11 @@ function tellRefused(remote: string, { code, message }: GbaError): void {
   publish('gba:tls:refused', { remote, code, reason: message });
 }
 
+/** Stands where no association was found, for what is done with one to take the same time. */
+const NOBODY: Pick<LiveSa, 'binding' | 'key' | 'uiccKey'> = {
+  binding: { version: '1.3' },
+  key: EMPTY,
+};
 const DEFAULT_LIMITS: HandshakeLimits = { handshakes: 1_024, perAddress: 256 };
 const KEEP_ALIVE_MS = 60_000;
 /**

@@ -22,6 +22,7 @@ import {
   type SaRecord,
   type SaStore,
 } from './association.ts';
+import { Endings } from './endings.ts';
 import type { SaSessions } from './sessions.ts';
 
 export interface SaRegistryOptions {
@@ -59,6 +60,7 @@ export class SaRegistry {
   readonly #clock: Clock;
   readonly #onClosed: (sa: Closed) => void;
   readonly #store: SaStore | undefined;
+  readonly #endings = new Endings();
   /** By B-TID, oldest first. */
   readonly #slots = new Map<string, Slot>();
   readonly #byPTid = new Map<string, Slot>();
@@ -158,6 +160,12 @@ export class SaRegistry {
     return name.ofUicc && slot.sa.uiccKey === undefined ? undefined : slot.sa;
   }
 
+  /** Why `find` knows this identity no longer; undefined for one that never was, or was long ago. */
+  faultOf(identity: string): SaError | undefined {
+    const name = NAMES.find(({ start }) => identity.startsWith(start));
+    return name && this.#endings.faultOf(identity.slice(name.start.length));
+  }
+
   current(bTid: BTid): LiveSa | undefined {
     return this.#slots.get(bTid)?.sa;
   }
@@ -214,6 +222,7 @@ export class SaRegistry {
     const slot = this.#slots.get(bTid);
     if (slot === undefined) return;
     this.#drop(slot);
+    this.#endings.note(slot.sa, reason);
     const closed = close(slot.sa, reason);
     this.sessions?.forget(bTid);
     this.#try(() => this.#store?.delete(bTid));
