@@ -1,4 +1,5 @@
 /** Time as a value that is passed in, so that a test can hold it still. */
+import { Deadlines, type Dated } from './deadlines.ts';
 
 /** Something that will happen. */
 export interface Timer {
@@ -16,23 +17,40 @@ export interface Clock {
   after(ms: number, action: () => void): Timer;
 }
 
-const LONGEST_NODE_TIMER_MS = 2_147_483_647;
-
-/** The clock of this machine. */
+/** The clock of this machine. Ten thousand layers have several timers each, so all are one timer of Node. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, action) {
-    const endsAt = performance.now() + ms;
-    let timer: NodeJS.Timeout;
-    const arm = (): void => {
-      const left = endsAt - performance.now();
-      timer =
-        left > LONGEST_NODE_TIMER_MS
-          ? setTimeout(arm, LONGEST_NODE_TIMER_MS)
-          : setTimeout(action, Math.max(0, left));
-    };
-    arm();
+    if (Number.isNaN(ms)) throw new RangeError('a time is a number of milliseconds, not NaN');
+    const timer = new Appointment(performance.now() + ms, action);
+    appointments.add(timer);
+    return timer;
+  },
+};
+
+class Appointment implements Dated, Timer {
+  readonly at: number;
+  readonly action: () => void;
+  place = -1;
+
+  constructor(at: number, action: () => void) {
+    this.at = at;
+    this.action = action;
+  }
+
+  cancel(): void {
+    appointments.delete(this);
+  }
+}
+
+const LONGEST_NODE_TIMER_MS = 2_147_483_647;
+
+/** One that fires too early finds nothing due, and is set again. */
+const nodeClock: Clock = {
+  ...systemClock,
+  after(ms, action) {
+    const timer = setTimeout(action, Math.min(ms, LONGEST_NODE_TIMER_MS));
     return {
       cancel: () => {
         clearTimeout(timer);
@@ -40,6 +58,13 @@ export const systemClock: Clock = {
     };
   },
 };
+
+const appointments = new Deadlines<Appointment>({
+  clock: nodeClock,
+  onDue: ({ action }) => {
+    action();
+  },
+});
 
 /** Resolves after `ms`. @throws `signal.reason` unchanged when aborted first. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

@@ -26,6 +26,7 @@ export class Deadlines<T extends Dated> {
   #timer: Timer | undefined;
   /** When the timer fires, monotonic ms: never after the first moment. */
   #firesAt = Infinity;
+  #firing = false;
 
   constructor({ clock, onDue, atOnce = AT_ONCE }: DeadlinesOptions<T>) {
     this.#clock = clock;
@@ -57,29 +58,37 @@ export class Deadlines<T extends Dated> {
 
   /** A timer that is too early does no harm: it finds nothing, and the next is set. */
   #arm(): void {
-    const at = this.#heap[0]?.at ?? Infinity;
-    if (at === Infinity || at < this.#firesAt) {
-      this.#timer?.cancel();
+    if (this.#firing) return;
+    const first = this.#heap[0];
+    if (this.#timer !== undefined && (first === undefined || first.at < this.#firesAt)) {
+      this.#timer.cancel();
       this.#timer = undefined;
-      this.#firesAt = Infinity;
     }
-    if (at === Infinity || this.#timer !== undefined) return;
-    this.#firesAt = at;
-    this.#timer = this.#clock.after(Math.max(0, at - this.#clock.monotonic()), this.#fire);
+    if (first === undefined || this.#timer !== undefined) return;
+    this.#firesAt = first.at;
+    const leftMs = Math.max(0, first.at - this.#clock.monotonic());
+    this.#timer = this.#clock.after(leftMs, this.#fire);
   }
 
   readonly #fire = (): void => {
-    const now = this.#clock.monotonic();
+    this.#timer = undefined;
+    this.#firing = true;
+    try {
+      this.#tell(this.#clock.monotonic());
+    } finally {
+      this.#firing = false;
+      this.#arm();
+    }
+  };
+
+  #tell(now: number): void {
     for (let told = 0; told < this.#atOnce; told += 1) {
       const first = this.#heap[0];
       if (first === undefined || first.at > now) break;
       this.delete(first);
       this.#onDue(first);
     }
-    this.#timer = undefined;
-    this.#firesAt = Infinity;
-    this.#arm();
-  };
+  }
 
   /** Puts it there, or as far from there as the order demands. */
   #settle(item: T, place: number): void {

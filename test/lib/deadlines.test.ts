@@ -85,3 +85,21 @@ test('one that is told may put itself in again, and others out', (t) => {
   t.deepEqual(told, [1, 11, 21]);
   t.is(clock.pending, 0);
 });
+
+test('what throws when it is told holds up no other', (t) => {
+  const clock = manualClock();
+  const told: number[] = [];
+  const queue = new Deadlines<Item>({
+    clock,
+    onDue: ({ name }) => {
+      if (name === 1) throw new Error('on purpose');
+      told.push(name);
+    },
+  });
+  for (const name of [1, 2]) queue.add({ name, at: 10 * name, place: -1 });
+  t.throws(() => {
+    clock.advance(30);
+  });
+  clock.advance(30);
+  t.deepEqual([told, clock.pending], [[2], 0]);
+});
