@@ -56,6 +56,7 @@ function recordOf(n: number): SaRecord {
     nafFqdn: NAF,
     binding: { version: '1.3' },
     expiresAt: expireAt,
+    lifetimeMs: 3_600_000,
     proved: false,
     key: Uint8Array.from(octets(32, 3)),
   };

@@ -47,8 +47,8 @@ export interface SaWake {
 export interface SaRecord extends SaTerms, SaKeys {
   /** A handshake has proved the key, so the other end has it too. */
   readonly proved: boolean;
-  /** From when it was made until it ends, ms; undefined in what an earlier version wrote. */
-  readonly lifetimeMs?: number | undefined;
+  /** From when it was made until it ends, ms. */
+  readonly lifetimeMs: number;
 }
 
 /** Where associations live, so that both ends know each other again after a restart. */

@@ -137,11 +137,11 @@ export class SaRegistry {
   #recover(record: SaRecord): void {
     const { proved, lifetimeMs } = record;
     // A clock that was set back meanwhile must not give a key more than its lifetime.
-    const latest = this.#clock.now() + (lifetimeMs ?? Infinity);
+    const latest = this.#clock.now() + lifetimeMs;
     const sa = recall(record, Math.min(record.expiresAt, latest));
     try {
       this.#check(sa);
-      this.#hold(sa, proved, lifetimeMs ?? this.#leftMs(sa));
+      this.#hold(sa, proved, lifetimeMs);
     } catch (error) {
       if (!(error instanceof SaError)) throw error;
       forgetKeys(sa);

@@ -140,7 +140,7 @@ interface Terms {
   readonly naf: Fqdn;
   readonly tls: string;
   readonly expiresAt: number;
-  readonly lifetimeMs?: number | undefined;
+  readonly lifetimeMs: number;
   readonly proved: boolean;
   /** The counter of K_wake. */
   readonly wake?: number;

@@ -113,15 +113,6 @@ test('a clock that is set back between two lives gives no key more than its life
   t.is(next.size, 0);
 });
 
-test('what an earlier version wrote, without a lifetime, lives as long as it says', (t) => {
-  const clock = manualClock();
-  const { key, ...terms } = makeSa(clock, 1);
-  const { store } = makeStore(new Map([[terms.bTid, { ...terms, key, proved: true }]]));
-  const registry = new SaRegistry({ clock, store });
-  t.deepEqual(registry.termOf(terms.bTid), { endsAt: 60_000, lifetimeMs: 60_000 });
-  t.is(registry.current(terms.bTid)?.state, 'parked');
-});
-
 test('a jump of the wall clock neither shortens nor lengthens a life that has begun', (t) => {
   const { clock, registry } = makeRegistry();
   const sa = registry.add(makeSa(clock, 1));
