@@ -225,6 +225,7 @@ test.serial('each error code has an exit code of the table', (t) => {
   );
   t.deepEqual(codes, [3, 4, 5]);
   t.deepEqual((['ERR_PUSH_QUEUE_FULL', 'ERR_CONFIG_FILE'] as const).map(exitCodeOf), [7, 1]);
+  t.deepEqual((['ERR_BSF_UNREACHABLE', 'ERR_BSF_BUSY'] as const).map(exitCodeOf), [3, 3]);
 });
 
 test.serial('the demo keys say of themselves that they are published', (t) => {
