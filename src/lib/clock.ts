@@ -31,16 +31,24 @@ export const systemClock: Clock = {
 
 class Appointment implements Dated, Timer {
   readonly at: number;
-  readonly action: () => void;
   place = -1;
+  #action: (() => void) | undefined;
 
   constructor(at: number, action: () => void) {
     this.at = at;
-    this.action = action;
+    this.#action = action;
   }
 
   cancel(): void {
     appointments.delete(this);
+    this.#action = undefined;
+  }
+
+  /** Whoever holds on to a timer that is over keeps nothing of what it was for. */
+  come(): void {
+    const action = this.#action;
+    this.#action = undefined;
+    action?.();
   }
 }
 
@@ -61,8 +69,8 @@ const nodeClock: Clock = {
 
 const appointments = new Deadlines<Appointment>({
   clock: nodeClock,
-  onDue: ({ action }) => {
-    action();
+  onDue: (appointment) => {
+    appointment.come();
   },
 });
 

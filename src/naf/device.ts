@@ -61,9 +61,14 @@ export class Device {
     this.#release = new Appointment(this.#clock, () => {
       this.pump();
     });
+    const { impi, clock, announce, renew: when, isAnnounced, random = Math.random } = options;
     this.#renewal = new Renewal({
-      ...options,
-      when: options.renew,
+      impi,
+      clock,
+      announce,
+      when,
+      isAnnounced,
+      random,
       onOffer: (announcement) => {
         this.#onAnnounced(announcement);
       },

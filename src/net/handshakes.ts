@@ -32,6 +32,7 @@ interface Pending extends Handshake {
   readonly raw: Socket;
   readonly source: string;
   readonly deadline: Timer;
+  readonly onClose: () => void;
 }
 
 /**
@@ -66,11 +67,12 @@ export class Handshakes {
       deadline: clock.after(timeoutMs, () => {
         this.#drop(pending, 'ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
       }),
+      onClose: () => {
+        this.#drop(pending, 'ERR_CHANNEL_CLOSED', 'the connection ended during the TLS handshake');
+      },
     };
     this.#pending.set(pending.path, pending);
-    raw.once('close', () => {
-      this.#drop(pending, 'ERR_CHANNEL_CLOSED', 'the connection ended during the TLS handshake');
-    });
+    raw.on('close', pending.onClose);
     return pending;
   }
 
@@ -83,6 +85,7 @@ export class Handshakes {
   }
 
   #makeRoom(source: string, { handshakes, perAddress }: HandshakeLimits): void {
+    if (this.#pending.size < Math.min(handshakes, perAddress)) return;
     const all = [...this.#pending.values()];
     const same = all.filter((pending) => pending.source === source);
     const crowded = same.length >= perAddress ? same : all.length >= handshakes ? all : [];
@@ -98,6 +101,7 @@ export class Handshakes {
 
   #remove(pending: Pending): boolean {
     pending.deadline.cancel();
+    pending.raw.off('close', pending.onClose);
     return this.#pending.get(pending.path) === pending && this.#pending.delete(pending.path);
   }
 }

@@ -1,19 +1,18 @@
 /** What waits for an answer, under 4-octet tokens counted up (RFC 7252 5.3.1). */
 
 export class TokenTable<T> {
-  #waiting = new Map<number, T>();
+  /** Undefined until something waits: of ten thousand idle channels most have nothing ever. */
+  #waiting: Map<number, T> | undefined;
   #last = -1;
-  readonly #token = new Uint8Array(TOKEN_OCTETS);
 
   get size(): number {
-    return this.#waiting.size;
+    return this.#waiting?.size ?? 0;
   }
 
-  /** The next free token. The octets are overwritten by the next call: encode them at once. */
+  /** The next free token. The octets are overwritten by the next call, of any table: encode them at once. */
   reserve(): Uint8Array {
     do this.#last = (this.#last + 1) | 0;
-    while (this.#waiting.has(this.#last));
-    const token = this.#token;
+    while (this.#waiting?.has(this.#last));
     token[0] = this.#last >>> 24;
     token[1] = this.#last >>> 16;
     token[2] = this.#last >>> 8;
@@ -23,6 +22,7 @@ export class TokenTable<T> {
 
   /** Keeps `waiting` under the token that was reserved last. */
   hold(waiting: T): void {
+    this.#waiting ??= new Map();
     this.#waiting.set(this.#last, waiting);
   }
 
@@ -31,15 +31,15 @@ export class TokenTable<T> {
     if (token.length !== TOKEN_OCTETS) return undefined;
     let key = 0;
     for (let i = 0; i < TOKEN_OCTETS; i++) key = (key << 8) | (token[i] ?? 0);
-    const waiting = this.#waiting.get(key);
-    if (waiting !== undefined) this.#waiting.delete(key);
+    const waiting = this.#waiting?.get(key);
+    if (waiting !== undefined) this.#waiting?.delete(key);
     return waiting;
   }
 
   /** Gives back what has waited longest. */
   takeOldest(): T | undefined {
-    for (const [key, waiting] of this.#waiting) {
-      this.#waiting.delete(key);
+    for (const [key, waiting] of this.#waiting ?? []) {
+      this.#waiting?.delete(key);
       return waiting;
     }
     return undefined;
@@ -48,9 +48,10 @@ export class TokenTable<T> {
   /** Empties the table; oldest first. */
   takeAll(): Iterable<T> {
     const all = this.#waiting;
-    this.#waiting = new Map();
-    return all.values();
+    this.#waiting = undefined;
+    return all?.values() ?? [];
   }
 }
 
 const TOKEN_OCTETS = 4;
+const token = new Uint8Array(TOKEN_OCTETS);

@@ -69,5 +69,6 @@ export class WriteBatch {
   }
 }
 
-const FIRST_BATCH = 1024;
+/** Small: what lies in Node's shared pool beside it may last, and holds 8 KiB of pool. */
+const FIRST_BATCH = 256;
 const FULL_BATCH = 65_536;
