@@ -7,21 +7,26 @@ import {
   createBsf,
   createHss,
   createTriggerSender,
+  impiFromImsi,
   listenPushServer,
   loadTlsPolicy,
   openMemoryStore,
   parseFqdn,
+  parseImsi,
   readSubscribers,
   systemClock,
   type Endpoint,
   type Impi,
   type PushServer,
+  type SaRecord,
   type TlsBinding,
   type TriggerAddress,
 } from '../src/index.ts';
+import { bTidOf, pTidOf } from '../src/ids.ts';
 import { packageFile } from '../src/store/policy.ts';
 
 export const NAF = parseFqdn('naf.mnc001.mcc001.pub.3gppnetwork.org');
+const BSF = parseFqdn('bsf.mnc001.mcc001.pub.3gppnetwork.org');
 
 export interface Bench {
   readonly impi: Impi;
@@ -63,6 +68,26 @@ export async function openBench({ binding, advertise }: BenchOptions = {}): Prom
       ue.disconnect();
       await once(ue, 'exit');
     },
+  };
+}
+
+/** The n-th of any number of associations, each of a UE of its own. `expiresAt` is epoch ms. */
+export function recordOf(n: number, expiresAt: number): SaRecord {
+  const octets = (length: number, salt: number): Uint8Array => {
+    const made = Buffer.alloc(length, salt);
+    made.writeUInt32BE(n);
+    return made;
+  };
+  return {
+    bTid: bTidOf(octets(16, 1), BSF),
+    pTid: pTidOf(octets(12, 2)),
+    impi: impiFromImsi(parseImsi(`00101${String(n).padStart(10, '0')}`)),
+    nafFqdn: NAF,
+    binding: { version: '1.3' },
+    expiresAt,
+    lifetimeMs: 3_600_000,
+    proved: false,
+    key: Uint8Array.from(octets(32, 3)),
   };
 }
 

@@ -10,8 +10,8 @@ export interface StartOrder {
   /** The checkout whose sources are measured. */
   readonly root: string;
   readonly folder: string;
-  /** Epoch ms at which all associations end: the clock is put forward, so that it comes soon. */
-  readonly expireAt?: number;
+  /** Epoch ms at which all associations end: the clock is put forward, so that it comes after so long. */
+  readonly expire?: { readonly at: number; readonly afterMs: number };
 }
 
 export interface Started {
@@ -35,9 +35,7 @@ export interface Ended {
 }
 
 const order = JSON.parse(process.argv[2] ?? '') as StartOrder;
-const { root, folder, expireAt } = order;
-/** Enough for the start. */
-const EXPIRE_AFTER_MS = 15_000;
+const { root, folder, expire } = order;
 const from = async <T>(file: string): Promise<T> =>
   (await import(pathToFileURL(join(root, file)).href)) as T;
 const api = await from<typeof Api>('src/index.ts');
@@ -53,7 +51,7 @@ const cpu = process.cpuUsage();
 const startedAt = performance.now();
 const saStore = api.openSaFile({ folder, storeKey });
 const openedAt = performance.now();
-const ahead = expireAt === undefined ? 0 : expireAt - Date.now() - EXPIRE_AFTER_MS;
+const ahead = expire === undefined ? 0 : expire.at - Date.now() - expire.afterMs;
 const clock = { ...api.systemClock, now: () => Date.now() + ahead };
 const naf = new PushServer({
   bsf: api.createBsf({ hss, clock, policy: policy.keyLifetime }),
@@ -84,8 +82,8 @@ let closed = 0;
 api.subscribe('gba:sa:closed', () => (closed += 1));
 process.send?.(started);
 
-if (expireAt !== undefined) {
-  await pause(expireAt - clock.now() - 100);
+if (expire !== undefined) {
+  await pause(expire.at - clock.now() - 100);
   const end = await watch(performance.now() + 100, async () => {
     while (closed < started.associations) await pause(1);
   });
