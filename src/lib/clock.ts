@@ -23,13 +23,13 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   after(ms, action) {
     if (Number.isNaN(ms)) throw new RangeError('a time is a number of milliseconds, not NaN');
-    const timer = new Appointment(performance.now() + ms, action);
-    appointments.add(timer);
+    const timer = new Alarm(performance.now() + ms, action);
+    alarms.add(timer);
     return timer;
   },
 };
 
-class Appointment implements Dated, Timer {
+class Alarm implements Dated, Timer {
   readonly at: number;
   place = -1;
   #action: (() => void) | undefined;
@@ -40,7 +40,7 @@ class Appointment implements Dated, Timer {
   }
 
   cancel(): void {
-    appointments.delete(this);
+    alarms.delete(this);
     this.#action = undefined;
   }
 
@@ -67,10 +67,10 @@ const nodeClock: Clock = {
   },
 };
 
-const appointments = new Deadlines<Appointment>({
+const alarms = new Deadlines<Alarm>({
   clock: nodeClock,
-  onDue: (appointment) => {
-    appointment.come();
+  onDue: (alarm) => {
+    alarm.come();
   },
 });
 
