@@ -20,6 +20,8 @@ interface DemoOptions {
 
 const UE = '001010000000001';
 const RECEIPT_MS = 30_000;
+/** For a process to start, on a machine that is busy with other things. */
+const START_MS = 60_000;
 
 export function addDemoCommand(program: Command, io: CommandIo): void {
   subcommand(program, 'demo')
@@ -54,15 +56,15 @@ async function demo({ tls, pause }: DemoOptions, io: CommandIo): Promise<void> {
   const bsf = spawnDemoBsf(state, UE);
   const roles: Role[] = [ue, bsf.role];
   const showPushes = async (): Promise<void> => {
-    const { trigger } = await ue.next<{ trigger: string }>('listening', RECEIPT_MS);
-    await bsf.role.next('ready', RECEIPT_MS);
+    const { trigger } = await ue.next<{ trigger: string }>('listening', START_MS);
     const naf = spawnRole('naf-push', [
       ...['send', UE, '--stdin-lines', '--json', '--verbose', '--tls', tls],
       ...['--bsf', bsf.address, '--bsf-secret', bsf.secret],
       ...['--trigger', trigger, '--advertise', formatEndpoint(wire.address)],
     ]);
     roles.push(naf);
-    const { address } = await naf.next<{ address: string }>('gba:naf:listening', RECEIPT_MS);
+    const { address } = await naf.next<{ address: string }>('gba:naf:listening', START_MS);
+    await bsf.role.next('ready', START_MS);
     wire.leadTo(parseEndpoint(address));
     say(`UE   pid ${ue.pid}  ue-listen, the demo USIM ${UE}, triggers at ${trigger}`);
     say(`BSF  pid ${bsf.role.pid}  naf-push bsf, with the HSS inside, is asked at ${bsf.address}`);
