@@ -79,15 +79,21 @@ export class Session {
 
   /** Answers what is at work and what the NAF sends before it hears of it, then ends the layer; no new one follows. */
   async drain(): Promise<void> {
-    this.#stop.abort();
+    this.#end();
     await this.#layer?.drain();
     await this.ended;
   }
 
   /** Ends the layer at once; no new one follows. */
   close(): void {
-    this.#stop.abort();
+    this.#end();
     this.#layer?.close();
+  }
+
+  /** No new layer follows. */
+  #end(): void {
+    this.#stop.abort();
+    this.#endPause?.();
   }
 
   /**
@@ -119,14 +125,14 @@ export class Session {
     }
   }
 
+  /** With a signal of its own: each one joined to one that lasts would stay with it in memory. */
   async #pause(ms: number): Promise<void> {
     const pause = new AbortController();
     this.#endPause = () => {
       pause.abort();
     };
-    if (this.#called) pause.abort();
-    const either = AbortSignal.any([this.#stop.signal, pause.signal]);
-    await sleep(this.#options.clock, ms, either).catch(() => undefined);
+    if (this.#called || this.#stop.signal.aborted) pause.abort();
+    await sleep(this.#options.clock, ms, pause.signal).catch(() => undefined);
     this.#endPause = undefined;
     this.#called = false;
   }
@@ -189,7 +195,7 @@ export class Session {
       },
       onOffer: this.#options.onOffer,
       onForget: () => {
-        this.#stop.abort();
+        this.#end();
         this.#options.onForget();
       },
     });
