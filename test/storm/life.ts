@@ -42,6 +42,9 @@ export function startLife({ command: [file, ...words], args, onLine }: LifeOptio
     if (typeof said === 'string') talk.push(said);
     onLine(said);
   };
+  // Whatever ends the storm leaves nobody behind.
+  const endToo = (): void => void child.kill('SIGKILL');
+  process.once('exit', endToo);
   createInterface(child.stdout).on('line', take);
   createInterface(child.stderr).on('line', take);
   child.stdin.on('error', () => undefined);
@@ -51,6 +54,7 @@ export function startLife({ command: [file, ...words], args, onLine }: LifeOptio
     ended: new Promise((resolve) => {
       child.once('close', (code, signal) => {
         end = code ?? String(signal);
+        process.off('exit', endToo);
         resolve(end);
       });
     }),

@@ -19,6 +19,12 @@ const { values } = parseArgs({
 const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
 const { redeliver } = values;
 console.log(`${rounds} rounds, seed ${seed}${redeliver ? ', --redeliver' : ''}`);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    console.log(signal);
+    process.exit(130);
+  });
+}
 const folder = mkdtempSync(join(tmpdir(), 'gba-push-storm-'));
 let done = 0;
 const report = await storm({
