@@ -9,12 +9,13 @@ export interface KeyTimes {
 }
 
 /**
- * How long before its end a key is to be replaced, ms: at least a tenth of its lifetime, two seconds, and
- * four times a bootstrap, but no more than half of the lifetime. `spread`, from 0 to 1 and chosen at
+ * How long before its end a key is to be replaced, ms: at least a tenth of its lifetime, two seconds, four
+ * times a bootstrap, and twice the last word's time, but no more than half of the lifetime. `spread`, from 0 to 1 and chosen at
  * random, makes that up to a quarter longer, so that keys which were made at once are not replaced at once.
  */
 export function renewAheadMs({ lifetimeMs, bootstrapMs }: KeyTimes, spread: number): number {
-  const wanted = Math.max(lifetimeMs * SHARE, LEAST_MS, BOOTSTRAPS * bootstrapMs);
+  const before = 2 * releaseAheadMs(lifetimeMs);
+  const wanted = Math.max(lifetimeMs * SHARE, LEAST_MS, BOOTSTRAPS * bootstrapMs, before);
   return Math.min(wanted, lifetimeMs / 2) * (1 + spread / 4);
 }
 
