@@ -180,7 +180,7 @@ export interface HandledLog {
   /** What was recorded before, oldest first; a later record of a key replaces an earlier one. */
   readonly recovered: readonly HandledRecord[];
   /** On disk (against `kill -9`) when it returns. @throws StoreError. */
-  append(...records: readonly HandledRecord[]): void;
+  append(records: Iterable<HandledRecord>): void;
   /** Replaces the log by these records, in one step. @throws StoreError. */
   compact(live: Iterable<HandledRecord>): void;
   /** Frees what it holds; again has no effect. */

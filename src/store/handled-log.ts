@@ -45,7 +45,7 @@ export function openHandledLog(file: string): HandledLog {
 
   return {
     recovered,
-    append(...records) {
+    append(records) {
       // ASCII: as many octets as characters.
       let lines = '';
       for (const record of records) lines += formatRecord(record);

@@ -4,7 +4,7 @@ import { reasonOf } from '../errors.ts';
 import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
 import type { BTid, Fqdn } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
-import { publish } from '../lib/events.ts';
+import { isWatched, publish } from '../lib/events.ts';
 import type { HandledSet } from './handled-set.ts';
 
 /** One push as the device's own software sees it. */
@@ -44,8 +44,6 @@ export interface DeliveryOptions {
 
 interface Waiting {
   readonly push: Push;
-  readonly key: string;
-  readonly digest: string;
   readonly answer: (answer: PushAnswer) => void;
 }
 
@@ -91,15 +89,8 @@ export class Delivery {
       return answer(BUSY);
     }
 
-    const waiting: Waiting = {
-      push,
-      key: `${push.nafFqdn}/${push.id}`,
-      // What "the same push" means.
-      digest: hash('sha256', push.payload, 'base64url'),
-      answer,
-    };
     this.#waitingOctets += octets;
-    lane.waiting.push(waiting);
+    lane.waiting.push({ push, answer });
     if (lane.active) return;
     lane.active = true;
     // After the chunk that this push came in: what came with it shares its writes.
@@ -144,8 +135,10 @@ export class Delivery {
   }
 
   #handle(lane: Lane, waiting: Waiting): void | Promise<void> {
-    const { push, key, digest, answer } = waiting;
-    const verdict = this.#handled.judge(key, digest);
+    const { push, answer } = waiting;
+    // What "the same push" means.
+    const digest = hash('sha256', push.payload, 'base64url');
+    const verdict = this.#handled.judge(push, digest);
     switch (verdict) {
       case 'new':
         break;
@@ -161,8 +154,7 @@ export class Delivery {
       case 'running':
         return answer({ kind: 'conflict' });
     }
-    this.#handled.start(key, digest, push.ttlSeconds * 1_000);
-    const startedAt = this.#clock.monotonic();
+    const startedAt = this.#handled.start(push, digest, push.ttlSeconds * 1_000);
     try {
       const work = this.#handler(push);
       if (work instanceof Promise) {
@@ -191,12 +183,13 @@ export class Delivery {
   }
 
   #finish(waiting: Waiting, answer: PushAnswer, startedAt: number): void {
-    const { push, key } = waiting;
+    const { push } = waiting;
     const outcome =
       answer.kind === 'handled' ? 'done' : answer.kind === 'refused' ? 'refused' : 'forgotten';
-    this.#handled.finish(key, outcome, () => {
+    this.#handled.finish(push, outcome, () => {
       waiting.answer(answer);
     });
+    if (!isWatched('gba:push:answered')) return;
     publish('gba:push:answered', {
       id: push.id,
       bTid: push.bTid,

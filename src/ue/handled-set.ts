@@ -3,6 +3,7 @@ import { reasonOf } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
+import { ExpiryBuckets } from './expiry-buckets.ts';
 
 export interface HandledSetOptions {
   readonly log: HandledLog;
@@ -19,13 +20,27 @@ export interface HandledSetOptions {
 /** What is known of an id when a push with it comes in. `running`: its handler is at work right now. */
 export type Verdict = 'new' | 'running' | 'done' | 'refused' | 'interrupted' | 'conflict' | 'full';
 
-interface Entry {
+/** What names a push: its id is the NAF's own. */
+export interface PushKey {
+  readonly nafFqdn: string;
+  readonly id: string;
+}
+
+type EntryState = 'running' | 'done' | 'refused' | 'interrupted';
+
+interface Entry extends PushKey {
   readonly digest: string;
-  readonly state: EntryState;
+  state: EntryState;
   /** Monotonic: a step of the wall clock neither shortens nor lengthens it. */
   readonly deadline: number;
 }
-type EntryState = 'running' | 'done' | 'refused' | 'interrupted';
+
+/** Not on disk yet, and who waits for that. */
+interface Unrecorded {
+  readonly entry: Entry;
+  readonly state: HandledRecord['state'];
+  readonly recorded?: () => void;
+}
 
 /** The NAF counts a TTL from when it accepted the push, this end from when it came: a little longer is safe. */
 const SLACK_MS = 5_000;
@@ -35,66 +50,78 @@ const COMPACT_AFTER = 100_000;
 const COMPACT_AGAIN_AFTER = 1_000;
 /** A NAF may ask for any TTL; nothing is remembered longer than four weeks. */
 const LONGEST_TTL_MS = 28 * 86_400_000;
+/** What a restart is told of an entry. */
+const RECORDED = {
+  running: 'started',
+  interrupted: 'started',
+  done: 'done',
+  refused: 'refused',
+} as const satisfies Record<EntryState, HandledRecord['state']>;
+/** Ended ids that are forgotten for each that comes: more than one, so that they do not gather. */
+const FORGOTTEN_AT_ONCE = 4;
 
 export class HandledSet {
   readonly #log: HandledLog;
   readonly #clock: Clock;
   readonly #capacity: number;
-  readonly #entries = new Map<string, Entry>();
-  /** How many of the entries each NAF has. */
-  readonly #held = new Map<string, number>();
-  /** Not on disk yet, and who waits for that. */
-  readonly #records: HandledRecord[] = [];
-  readonly #recorded: { readonly key: string; readonly tell: () => void }[] = [];
+  readonly #nafs = new Map<string, Map<string, Entry>>();
+  #size = 0;
+  readonly #expiry: ExpiryBuckets<Entry>;
+  #unrecorded: Unrecorded[] = [];
   #appended = 0;
   #compactAt = COMPACT_AFTER;
-  #sweepAt: number;
 
   constructor({ log, clock, capacity = DEFAULT_CAPACITY, redeliver = false }: HandledSetOptions) {
     this.#log = log;
     this.#clock = clock;
     this.#capacity = capacity;
-    const now = clock.now();
+    this.#expiry = new ExpiryBuckets(clock.monotonic());
+    const [now, monotonic] = [clock.now(), clock.monotonic()];
     for (const { key, digest, state, until } of log.recovered) {
+      const { nafFqdn, id } = parseKey(key);
+      const known = this.#find({ nafFqdn, id });
+      if (known !== undefined) this.#forget(known);
       const cutOff = state === 'started';
-      if (until <= now || state === 'forgotten' || (cutOff && redeliver)) this.#forget(key);
-      else {
-        const deadline = this.#deadline(until - now);
-        this.#hold(key, { digest, deadline, state: cutOff ? 'interrupted' : state });
-      }
+      if (until <= now || state === 'forgotten' || (cutOff && redeliver)) continue;
+      const deadline = deadlineOf(until - now, monotonic);
+      this.#hold({ nafFqdn, id, digest, deadline, state: cutOff ? 'interrupted' : state });
     }
-    this.#sweepAt = clock.monotonic() + SLACK_MS;
     if (log.recovered.length > 0) this.#compact();
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
-  /** What to do with a push of this key (`<NAF FQDN>/<id>`) and payload digest. */
-  judge(key: string, digest: string): Verdict {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) {
-      if (this.#isFull(key)) this.#sweepWhenDue();
-      return this.#isFull(key) ? 'full' : 'new';
-    }
-    return entry.digest === digest ? entry.state : 'conflict';
+  /** What to do with a push of this payload digest. */
+  judge(push: PushKey, digest: string): Verdict {
+    const entry = this.#find(push);
+    if (entry !== undefined) return entry.digest === digest ? entry.state : 'conflict';
+    if (!this.#isFull(push)) return 'new';
+    this.#forgetEnded(this.#clock.monotonic(), Infinity);
+    return this.#isFull(push) ? 'full' : 'new';
   }
 
-  /** Before the handler runs: on disk when it returns, with all that `finish` left. @throws StoreError. */
-  start(key: string, digest: string, ttlMs: number): void {
-    this.#sweepWhenDue();
-    const deadline = this.#deadline(ttlMs + SLACK_MS);
+  /**
+   * Before the handler runs: on disk when it returns, with all that `finish` left. Gives the moment from
+   * which the time counts, monotonic ms. @throws StoreError.
+   */
+  start({ nafFqdn, id }: PushKey, digest: string, ttlMs: number): number {
+    const now = this.#clock.monotonic();
+    this.#forgetEnded(now, FORGOTTEN_AT_ONCE);
+    const deadline = deadlineOf(ttlMs + SLACK_MS, now);
+    const entry: Entry = { nafFqdn, id, digest, deadline, state: 'running' };
     // Before the write: a compaction that the write sets off keeps it.
-    this.#hold(key, { digest, deadline, state: 'running' });
-    this.#records.push({ key, digest, until: this.#wallTime(deadline), state: 'started' });
+    this.#hold(entry);
+    this.#unrecorded.push({ entry, state: 'started' });
     try {
       this.flush();
     } catch (error) {
-      this.#records.pop();
-      this.#forget(key);
+      this.#unrecorded.pop();
+      this.#forget(entry);
       throw error;
     }
+    return now;
   }
 
   /**
@@ -102,73 +129,76 @@ export class HandledSet {
    * called once the outcome is on disk: with the next `start`, or `flush`; one write serves them all.
    * What it throws becomes the event `gba:push:failed`.
    */
-  finish(key: string, outcome: 'done' | 'refused' | 'forgotten', recorded: () => void): void {
-    const entry = this.#entries.get(key);
+  finish(push: PushKey, outcome: 'done' | 'refused' | 'forgotten', recorded: () => void): void {
+    const entry = this.#find(push);
     if (entry === undefined) return recorded();
-    const { digest, deadline } = entry;
-    if (outcome === 'forgotten') this.#forget(key);
-    else this.#hold(key, { digest, deadline, state: outcome });
-    this.#records.push({ key, digest, until: this.#wallTime(deadline), state: outcome });
-    this.#recorded.push({ key, tell: recorded });
+    if (outcome === 'forgotten') this.#forget(entry);
+    else entry.state = outcome;
+    this.#unrecorded.push({ entry, state: outcome, recorded });
   }
 
   /** Writes what `finish` left, which stays when that fails. @throws StoreError. */
   flush(): void {
-    if (this.#records.length === 0) return;
-    this.#log.append(...this.#records);
-    this.#appended += this.#records.length;
-    this.#records.length = 0;
-    for (const { key, tell } of this.#recorded.splice(0)) {
+    const unrecorded = this.#unrecorded;
+    if (unrecorded.length === 0) return;
+    this.#log.append(this.#recordsOf(unrecorded));
+    this.#unrecorded = [];
+    this.#appended += unrecorded.length;
+    for (const { entry, recorded } of unrecorded) {
       try {
-        tell();
+        recorded?.();
       } catch (error) {
-        publish('gba:push:failed', { id: idOf(key), reason: reasonOf(error) });
+        publish('gba:push:failed', { id: entry.id, reason: reasonOf(error) });
       }
     }
-    if (this.#appended > this.#compactAt && this.#appended > 4 * this.#entries.size) {
+    if (this.#appended > this.#compactAt && this.#appended > 4 * this.#size) {
       this.#tryCompact();
     }
   }
 
-  #isFull(key: string): boolean {
+  #find({ nafFqdn, id }: PushKey): Entry | undefined {
+    return this.#nafs.get(nafFqdn)?.get(id);
+  }
+
+  #isFull({ nafFqdn }: PushKey): boolean {
     const share = Math.ceil(this.#capacity / 2);
-    return this.#entries.size >= this.#capacity || (this.#held.get(nafOf(key)) ?? 0) >= share;
+    return this.#size >= this.#capacity || (this.#nafs.get(nafFqdn)?.size ?? 0) >= share;
   }
 
-  #hold(key: string, entry: Entry): void {
-    if (!this.#entries.has(key)) {
-      const naf = nafOf(key);
-      this.#held.set(naf, (this.#held.get(naf) ?? 0) + 1);
+  #hold(entry: Entry): void {
+    let entries = this.#nafs.get(entry.nafFqdn);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#nafs.set(entry.nafFqdn, entries);
     }
-    this.#entries.set(key, entry);
+    entries.set(entry.id, entry);
+    this.#size += 1;
+    this.#expiry.add(entry, entry.deadline);
   }
 
-  #forget(key: string): void {
-    if (!this.#entries.delete(key)) return;
-    const naf = nafOf(key);
-    const left = (this.#held.get(naf) ?? 0) - 1;
-    if (left > 0) this.#held.set(naf, left);
-    else this.#held.delete(naf);
+  #forget(entry: Entry): void {
+    const entries = this.#nafs.get(entry.nafFqdn);
+    if (entries?.get(entry.id) !== entry) return;
+    entries.delete(entry.id);
+    this.#size -= 1;
+    if (entries.size === 0) this.#nafs.delete(entry.nafFqdn);
   }
 
-  /** Not for each push: a set that is full is long. */
-  #sweepWhenDue(): void {
-    const now = this.#clock.monotonic();
-    if (now < this.#sweepAt) return;
-    for (const [key, { deadline, state }] of this.#entries) {
-      if (deadline <= now && state !== 'running') this.#forget(key);
+  /** A few for each push that comes: all at once could be a million. */
+  #forgetEnded(now: number, atMost: number): void {
+    const running: Entry[] = [];
+    for (let forgotten = 0; forgotten < atMost; forgotten += 1) {
+      const entry = this.#expiry.takeEnded(now);
+      if (entry === undefined) break;
+      if (entry.state === 'running') running.push(entry);
+      else this.#forget(entry);
     }
-    this.#sweepAt = now + SLACK_MS;
+    for (const entry of running) this.#expiry.add(entry, now + SLACK_MS);
   }
 
-  #deadline(leftMs: number): number {
-    return this.#clock.monotonic() + Math.min(leftMs, LONGEST_TTL_MS + SLACK_MS);
-  }
-
-  /** A deadline as a restart reads it: epoch ms, by the wall clock as it is now. */
-  #wallTime(deadline: number): number {
-    const leftMs = deadline - this.#clock.monotonic();
-    return Math.max(0, Math.ceil(this.#clock.now() + leftMs));
+  *#recordsOf(unrecorded: readonly Unrecorded[]): Generator<HandledRecord> {
+    const toWall = this.#clock.now() - this.#clock.monotonic();
+    for (const { entry, state } of unrecorded) yield recordOf(entry, state, toWall);
   }
 
   /** The log goes on as it is when this fails: longer than it need be, and complete. */
@@ -187,17 +217,31 @@ export class HandledSet {
   }
 
   *#live(): Generator<HandledRecord> {
-    for (const [key, { digest, deadline, state }] of this.#entries) {
-      const cutOff = state === 'running' || state === 'interrupted';
-      yield { key, digest, until: this.#wallTime(deadline), state: cutOff ? 'started' : state };
+    const toWall = this.#clock.now() - this.#clock.monotonic();
+    for (const entries of this.#nafs.values()) {
+      for (const entry of entries.values()) {
+        yield recordOf(entry, RECORDED[entry.state], toWall);
+      }
     }
   }
 }
 
-function nafOf(key: string): string {
-  return key.slice(0, key.indexOf('/'));
+function deadlineOf(leftMs: number, now: number): number {
+  return now + Math.min(leftMs, LONGEST_TTL_MS + SLACK_MS);
 }
 
-function idOf(key: string): string {
-  return key.slice(key.indexOf('/') + 1);
+/** `toWall` is what makes monotonic time wall time: a restart reads a deadline as the clock is now. */
+function recordOf(
+  { nafFqdn, id, digest, deadline }: Entry,
+  state: HandledRecord['state'],
+  toWall: number,
+): HandledRecord {
+  const until = Math.max(0, Math.ceil(deadline + toWall));
+  return { key: `${nafFqdn}/${id}`, digest, until, state };
+}
+
+/** No FQDN has a slash. */
+function parseKey(key: string): PushKey {
+  const split = key.indexOf('/');
+  return { nafFqdn: key.slice(0, split), id: key.slice(split + 1) };
 }

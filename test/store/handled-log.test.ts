@@ -42,8 +42,8 @@ test('what is appended is there after a restart, in order', (t) => {
       const path = join(folder, String((file += 1)), 'handled.log');
       const log = openHandledLog(path);
       t.deepEqual(log.recovered, []);
-      log.append(...first);
-      log.append(...second);
+      log.append(first);
+      log.append(second);
       log.close();
       const again = openHandledLog(path);
       t.deepEqual(again.recovered, [...first, ...second]);
@@ -57,17 +57,17 @@ test('a crash in the middle of a line loses that line alone, however often it ha
   const path = join(temporaryFolder(t), 'handled.log');
   const whole = [record('a', 'started'), record('a', 'done')];
   const log = openHandledLog(path);
-  log.append(...whole);
+  log.append(whole);
   log.close();
   const { size } = statSync(path);
   for (let cut = 1; cut < 40; cut += 1) {
     const torn = openHandledLog(path);
-    torn.append(record('torn', 'started'));
+    torn.append([record('torn', 'started')]);
     torn.close();
     truncateSync(path, size + cut);
     const again = openHandledLog(path);
     t.deepEqual(again.recovered, whole, `cut after ${cut}`);
-    again.append(record('b', 'started'));
+    again.append([record('b', 'started')]);
     again.close();
     const healed = openHandledLog(path);
     t.deepEqual(healed.recovered, [...whole, record('b', 'started')]);
@@ -79,7 +79,7 @@ test('a crash in the middle of a line loses that line alone, however often it ha
 test('a whole line that is no record is refused with the line and what to do', (t) => {
   const path = join(temporaryFolder(t), 'handled.log');
   const log = openHandledLog(path);
-  log.append(record('a', 'done'));
+  log.append([record('a', 'done')]);
   log.close();
   const good = readFileSync(path, 'latin1');
   for (const bad of [
@@ -102,9 +102,9 @@ test('a whole line that is no record is refused with the line and what to do', (
 test('compacting leaves exactly what is live, and appending goes on', (t) => {
   const path = join(temporaryFolder(t), 'handled.log');
   const log = openHandledLog(path);
-  log.append(record('a', 'started'), record('a', 'done'), record('b', 'started'));
+  log.append([record('a', 'started'), record('a', 'done'), record('b', 'started')]);
   log.compact([record('a', 'done')]);
-  log.append(record('c', 'started'));
+  log.append([record('c', 'started')]);
   log.close();
   const again = openHandledLog(path);
   t.deepEqual(again.recovered, [record('a', 'done'), record('c', 'started')]);
@@ -115,13 +115,13 @@ test('a closed log writes nothing, whatever file has its descriptor by then', (t
   const folder = temporaryFolder(t);
   const path = join(folder, 'handled.log');
   const log = openHandledLog(path);
-  log.append(record('a', 'started'));
+  log.append([record('a', 'started')]);
   log.close();
   const other = join(folder, 'other');
   const descriptor = openSync(other, 'w');
   t.throws(
     () => {
-      log.append(record('a', 'done'));
+      log.append([record('a', 'done')]);
     },
     { instanceOf: StoreError, code: 'ERR_STORE_UNAVAILABLE' },
   );
@@ -140,7 +140,7 @@ test('a closed log writes nothing, whatever file has its descriptor by then', (t
 test('only the owner can read it', (t) => {
   const path = join(temporaryFolder(t), 'state', 'handled.log');
   const log = openHandledLog(path);
-  log.append(record('a', 'done'));
+  log.append([record('a', 'done')]);
   t.is(statSync(path).mode & 0o777, 0o600);
   t.is(statSync(join(path, '..')).mode & 0o777, 0o700);
   log.compact([]);
@@ -156,7 +156,7 @@ test('a place that cannot be written is an error that names it', (t) => {
 
 test('the log in memory forgets', (t) => {
   const log = openMemoryHandledLog();
-  log.append(record('a', 'done'));
+  log.append([record('a', 'done')]);
   log.compact([]);
   log.close();
   t.deepEqual(log.recovered, []);

@@ -284,7 +284,7 @@ function logOf(records: HandledRecord[]): HandledLog {
   let closed = false;
   return {
     recovered: [...records],
-    append(...more) {
+    append(more) {
       if (!closed) records.push(...more);
     },
     compact(live) {

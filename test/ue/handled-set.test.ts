@@ -1,7 +1,7 @@
 import test from 'ava';
 import { StoreError } from '../../src/errors.ts';
 import type { HandledLog, HandledRecord } from '../../src/ports.ts';
-import { HandledSet, type HandledSetOptions } from '../../src/ue/handled-set.ts';
+import { HandledSet, type HandledSetOptions, type PushKey } from '../../src/ue/handled-set.ts';
 import { manualClock, type ManualClock } from '../support/manual-clock.ts';
 
 const digest = 'D'.repeat(43);
@@ -14,7 +14,7 @@ function memoryLog(recovered: readonly HandledRecord[] = []) {
   const faults = { full: false, uncompactable: false };
   const log: HandledLog = {
     recovered,
-    append(...records) {
+    append(records) {
       if (faults.full) throw new StoreError('ERR_STORE_UNAVAILABLE', 'the disk is full');
       written.push(...records);
     },
@@ -36,6 +36,12 @@ function makeSet(
   return { ...memory, clock, set: new HandledSet({ clock, log: memory.log, ...options }) };
 }
 
+/** `naf/id` as the two names of a push. */
+function named(key: string): PushKey {
+  const [nafFqdn = '', id = ''] = key.split('/');
+  return { nafFqdn, id };
+}
+
 const record = (
   key: string,
   state: HandledRecord['state'],
@@ -44,31 +50,31 @@ const record = (
 
 test('an id goes from new over running to its outcome', (t) => {
   const { set } = makeSet();
-  t.is(set.judge('naf/a', digest), 'new');
-  set.start('naf/a', digest, 1_000);
-  t.is(set.judge('naf/a', digest), 'running');
-  set.finish('naf/a', 'done', nothing);
-  t.is(set.judge('naf/a', digest), 'done');
-  t.is(set.judge('naf/a', other), 'conflict');
-  t.is(set.judge('other-naf/a', digest), 'new');
-  set.start('naf/b', digest, 1_000);
-  set.finish('naf/b', 'refused', nothing);
-  t.is(set.judge('naf/b', digest), 'refused');
-  set.start('naf/c', digest, 1_000);
-  set.finish('naf/c', 'forgotten', nothing);
-  t.is(set.judge('naf/c', digest), 'new');
+  t.is(set.judge(named('naf/a'), digest), 'new');
+  set.start(named('naf/a'), digest, 1_000);
+  t.is(set.judge(named('naf/a'), digest), 'running');
+  set.finish(named('naf/a'), 'done', nothing);
+  t.is(set.judge(named('naf/a'), digest), 'done');
+  t.is(set.judge(named('naf/a'), other), 'conflict');
+  t.is(set.judge(named('other-naf/a'), digest), 'new');
+  set.start(named('naf/b'), digest, 1_000);
+  set.finish(named('naf/b'), 'refused', nothing);
+  t.is(set.judge(named('naf/b'), digest), 'refused');
+  set.start(named('naf/c'), digest, 1_000);
+  set.finish(named('naf/c'), 'forgotten', nothing);
+  t.is(set.judge(named('naf/c'), digest), 'new');
 });
 
 test('what was started is on disk before start returns; an outcome is told when it is on disk', (t) => {
   const { set, written } = makeSet();
   const told: string[] = [];
-  set.start('naf/a', digest, 1_000);
+  set.start(named('naf/a'), digest, 1_000);
   t.like(written, [{ key: 'naf/a', state: 'started' }]);
-  set.finish('naf/a', 'done', () => told.push('a'));
+  set.finish(named('naf/a'), 'done', () => told.push('a'));
   t.deepEqual(told, []);
-  set.start('naf/b', digest, 1_000);
+  set.start(named('naf/b'), digest, 1_000);
   t.deepEqual(told, ['a']);
-  set.finish('naf/b', 'refused', () => told.push('b'));
+  set.finish(named('naf/b'), 'refused', () => told.push('b'));
   set.flush();
   t.deepEqual(told, ['a', 'b']);
   t.deepEqual(
@@ -85,57 +91,61 @@ test('a restart knows what was done and refused, what a crash cut off, and what 
     record('naf/old', 'done', 1),
   ];
   const { set, written } = makeSet(recovered);
-  t.is(set.judge('naf/cut', digest), 'interrupted');
-  t.is(set.judge('naf/done', digest), 'done');
-  t.is(set.judge('naf/no', digest), 'refused');
-  t.is(set.judge('naf/later', digest), 'new');
-  t.is(set.judge('naf/old', digest), 'new');
+  t.is(set.judge(named('naf/cut'), digest), 'interrupted');
+  t.is(set.judge(named('naf/done'), digest), 'done');
+  t.is(set.judge(named('naf/no'), digest), 'refused');
+  t.is(set.judge(named('naf/later'), digest), 'new');
+  t.is(set.judge(named('naf/old'), digest), 'new');
   t.deepEqual(
     written.map(({ key, state }) => `${key} ${state}`),
     ['naf/cut started', 'naf/done done', 'naf/no refused'],
   );
   const again = makeSet(written);
-  t.is(again.set.judge('naf/cut', digest), 'interrupted');
+  t.is(again.set.judge(named('naf/cut'), digest), 'interrupted');
 });
 
 test('with redeliver, only what a crash cut off is handled again', (t) => {
   const recovered = [record('naf/cut', 'started'), record('naf/done', 'done')];
   const { set } = makeSet(recovered, { redeliver: true });
-  t.is(set.judge('naf/cut', digest), 'new');
-  t.is(set.judge('naf/done', digest), 'done');
+  t.is(set.judge(named('naf/cut'), digest), 'new');
+  t.is(set.judge(named('naf/done'), digest), 'done');
 });
 
 test('a full set makes pushes wait rather than forget an id before its time', (t) => {
   const { set, clock } = makeSet([], { capacity: 2 });
   for (const key of ['naf/a', 'naf/b']) {
-    set.start(key, digest, 10_000);
-    set.finish(key, 'done', nothing);
+    set.start(named(key), digest, 10_000);
+    set.finish(named(key), 'done', nothing);
   }
-  t.is(set.judge('naf/c', digest), 'full');
-  t.is(set.judge('naf/a', digest), 'done');
+  t.is(set.judge(named('naf/c'), digest), 'full');
+  t.is(set.judge(named('naf/a'), digest), 'done');
   clock.advance(10_000);
-  t.is(set.judge('naf/c', digest), 'full', 'the NAF may still send what it accepted earlier');
+  t.is(
+    set.judge(named('naf/c'), digest),
+    'full',
+    'the NAF may still send what it accepted earlier',
+  );
   clock.advance(5_000);
-  t.is(set.judge('naf/c', digest), 'new');
+  t.is(set.judge(named('naf/c'), digest), 'new');
   t.is(set.size, 0);
 });
 
 test('an id whose handler is at work is kept whatever the time', (t) => {
   const { set, clock } = makeSet([], { capacity: 1 });
-  set.start('naf/slow', digest, 0);
+  set.start(named('naf/slow'), digest, 0);
   clock.advance(3_600_000);
-  t.is(set.judge('naf/b', digest), 'full');
-  t.is(set.judge('naf/slow', digest), 'running');
+  t.is(set.judge(named('naf/b'), digest), 'full');
+  t.is(set.judge(named('naf/slow'), digest), 'running');
 });
 
 test('when the disk is full nothing starts, and outcomes wait for it', (t) => {
   const { set, faults, written } = makeSet();
   const told: string[] = [];
-  set.start('naf/a', digest, 1_000);
-  set.finish('naf/a', 'done', () => told.push('a'));
+  set.start(named('naf/a'), digest, 1_000);
+  set.finish(named('naf/a'), 'done', () => told.push('a'));
   faults.full = true;
-  t.throws(() => set.start('naf/b', digest, 1_000), { code: 'ERR_STORE_UNAVAILABLE' });
-  t.is(set.judge('naf/b', digest), 'new');
+  t.throws(() => set.start(named('naf/b'), digest, 1_000), { code: 'ERR_STORE_UNAVAILABLE' });
+  t.is(set.judge(named('naf/b'), digest), 'new');
   t.throws(() => set.flush(), { code: 'ERR_STORE_UNAVAILABLE' });
   t.deepEqual(told, []);
   faults.full = false;
@@ -149,59 +159,59 @@ test('when the disk is full nothing starts, and outcomes wait for it', (t) => {
 
 test('a time to live of any size counts as four weeks at most', (t) => {
   const { set, written, clock } = makeSet();
-  set.start('naf/a', digest, 999_999_999_999_999_000);
-  set.finish('naf/a', 'done', nothing);
+  set.start(named('naf/a'), digest, 999_999_999_999_999_000);
+  set.finish(named('naf/a'), 'done', nothing);
   t.is(written[0]?.until, clock.now() + FOUR_WEEKS_MS + 5_000);
   clock.advance(FOUR_WEEKS_MS + 5_000);
-  set.start('naf/b', digest, 1_000);
-  t.is(set.judge('naf/a', digest), 'new');
+  set.start(named('naf/b'), digest, 1_000);
+  t.is(set.judge(named('naf/a'), digest), 'new');
 });
 
 test('one NAF has half of the set at most, and gets it back with time', (t) => {
   const { set, clock } = makeSet([], { capacity: 4 });
   for (const key of ['greedy/a', 'greedy/b']) {
-    t.is(set.judge(key, digest), 'new');
-    set.start(key, digest, 1_000);
-    set.finish(key, 'done', nothing);
+    t.is(set.judge(named(key), digest), 'new');
+    set.start(named(key), digest, 1_000);
+    set.finish(named(key), 'done', nothing);
   }
-  t.is(set.judge('greedy/c', digest), 'full');
-  t.is(set.judge('greedy/a', digest), 'done');
-  t.is(set.judge('modest/a', digest), 'new');
+  t.is(set.judge(named('greedy/c'), digest), 'full');
+  t.is(set.judge(named('greedy/a'), digest), 'done');
+  t.is(set.judge(named('modest/a'), digest), 'new');
   clock.advance(6_000);
-  t.is(set.judge('greedy/c', digest), 'new');
+  t.is(set.judge(named('greedy/c'), digest), 'new');
 });
 
 test('what NAFs hold is counted after a restart too', (t) => {
   const recovered = [record('naf/a', 'started'), record('naf/a', 'done'), record('naf/b', 'done')];
-  t.is(makeSet(recovered, { capacity: 4 }).set.judge('naf/c', digest), 'full');
-  t.is(makeSet(recovered, { capacity: 6 }).set.judge('naf/c', digest), 'new');
+  t.is(makeSet(recovered, { capacity: 4 }).set.judge(named('naf/c'), digest), 'full');
+  t.is(makeSet(recovered, { capacity: 6 }).set.judge(named('naf/c'), digest), 'new');
 });
 
 test('a step of the wall clock neither forgets an id nor keeps it longer', (t) => {
   for (const step of [3_600_000, -3_600_000]) {
     const { set, clock, written } = makeSet();
-    set.start('naf/a', digest, 600_000);
+    set.start(named('naf/a'), digest, 600_000);
     clock.advance(1_000);
     clock.jump(step);
-    set.finish('naf/a', 'done', nothing);
-    set.start('naf/b', digest, 1_000);
-    t.is(set.judge('naf/a', digest), 'done');
+    set.finish(named('naf/a'), 'done', nothing);
+    set.start(named('naf/b'), digest, 1_000);
+    t.is(set.judge(named('naf/a'), digest), 'done');
     t.is(written.at(1)?.until, clock.now() + 604_000, 'a restart reads the clock as it is now');
     clock.advance(604_000);
-    set.start('naf/c', digest, 1_000);
-    t.is(set.judge('naf/a', digest), 'new');
+    set.start(named('naf/c'), digest, 1_000);
+    t.is(set.judge(named('naf/a'), digest), 'new');
   }
 });
 
 test('one outcome whose teller throws does not keep the others untold', (t) => {
   const { set, written } = makeSet();
   const told: string[] = [];
-  set.start('naf/a', digest, 1_000);
-  set.finish('naf/a', 'done', () => {
+  set.start(named('naf/a'), digest, 1_000);
+  set.finish(named('naf/a'), 'done', () => {
     throw new Error('the answer cannot be encoded');
   });
-  set.start('naf/b', digest, 1_000);
-  set.finish('naf/b', 'done', () => told.push('b'));
+  set.start(named('naf/b'), digest, 1_000);
+  set.finish(named('naf/b'), 'done', () => told.push('b'));
   set.flush();
   t.deepEqual(told, ['b']);
   t.is(written.length, 4);
@@ -212,9 +222,9 @@ function runUntil(set: HandledSet, clock: ManualClock, isOver: () => boolean, na
   for (let n = 0; n < 200_000; n += 1) {
     const key = `${naf}/${n}`;
     clock.advance(1);
-    set.start(key, digest, 1_000);
+    set.start(named(key), digest, 1_000);
     if (isOver()) return key;
-    set.finish(key, 'done', nothing);
+    set.finish(named(key), 'done', nothing);
   }
   throw new Error('it never came true');
 }
@@ -227,16 +237,16 @@ test('a compaction that start sets off keeps what was just started', (t) => {
     longest = written.length;
     return shrank;
   });
-  t.is(makeSet(written, { clock }).set.judge(key, digest), 'interrupted');
+  t.is(makeSet(written, { clock }).set.judge(named(key), digest), 'interrupted');
 });
 
 test('a compaction that fails costs no push and is tried again later', (t) => {
   const { set, written, faults, clock } = makeSet();
   faults.uncompactable = true;
   const key = runUntil(set, clock, () => written.length > 100_500);
-  t.is(set.judge(key, digest), 'running');
+  t.is(set.judge(named(key), digest), 'running');
   faults.uncompactable = false;
-  set.finish(key, 'done', nothing);
+  set.finish(named(key), 'done', nothing);
   let longest = 0;
   runUntil(
     set,
@@ -249,18 +259,18 @@ test('a compaction that fails costs no push and is tried again later', (t) => {
     'other-naf',
   );
   t.true(longest < 103_000, `${longest} records`);
-  t.is(makeSet(written, { clock }).set.judge(key, digest), 'done');
+  t.is(makeSet(written, { clock }).set.judge(named(key), digest), 'done');
 });
 
 test('a long life compacts the log and keeps what is live', (t) => {
   const { set, written, clock } = makeSet();
   for (let n = 0; n < 60_000; n += 1) {
     if (n % 1_000 === 0) clock.advance(10_000);
-    set.start(`naf/${n}`, digest, 1_000);
-    set.finish(`naf/${n}`, 'done', nothing);
+    set.start(named(`naf/${n}`), digest, 1_000);
+    set.finish(named(`naf/${n}`), 'done', nothing);
   }
   set.flush();
   t.true(written.length < 40_000, `${written.length} records`);
   const again = makeSet(written, { clock });
-  t.is(again.set.judge('naf/59999', digest), 'done');
+  t.is(again.set.judge(named('naf/59999'), digest), 'done');
 });
