@@ -1,7 +1,7 @@
 /** Finding CoAP messages in a byte stream (RFC 8323 3.2, options as RFC 7252 3.1). */
 import { CodecError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import { NO_OPTIONS, type CoapMessage, type CoapOption } from './coap.ts';
+import { NO_OPTIONS, ReceivedOption, viewOf, type CoapMessage, type CoapOption } from './coap.ts';
 import { EXTENSION_BASE, MAX_OPTION_NUMBER, MAX_TOKEN, PAYLOAD_MARKER } from './coap-tcp.ts';
 
 /**
@@ -127,7 +127,7 @@ function decodeFrame(octets: Uint8Array, start: number, end: number): CoapMessag
     const head = octets[at++] ?? 0;
     if (head === PAYLOAD_MARKER) {
       if (at === end) malformed('a payload marker without a payload');
-      const payload = slice(octets, at, end);
+      const payload = viewOf(octets, at, end);
       return { code, token, options: options.length === 0 ? NO_OPTIONS : options, payload };
     }
     let delta = head >>> 4;
@@ -143,7 +143,7 @@ function decodeFrame(octets: Uint8Array, start: number, end: number): CoapMessag
     number += delta;
     if (at + size > end) malformed('an option longer than its message');
     if (number > MAX_OPTION_NUMBER) malformed('an option number beyond 65535');
-    options.push({ number, value: slice(octets, at, at + size) });
+    options.push(new ReceivedOption(number, octets, at, at + size));
     at += size;
   }
   return { code, token, options, payload: EMPTY };
@@ -157,11 +157,6 @@ function extended(octets: Uint8Array, at: number, nibble: number): number {
   if (nibble === 15) malformed('the option nibble 15 is reserved');
   const first = octets[at] ?? 0;
   return nibble === 13 ? 13 + first : 269 + first * 256 + (octets[at + 1] ?? 0);
-}
-
-function slice(octets: Uint8Array, start: number, end: number): Uint8Array {
-  if (start === end) return EMPTY;
-  return new Uint8Array(octets.buffer, octets.byteOffset + start, end - start);
 }
 
 function malformed(rule: string): never {

@@ -1,11 +1,31 @@
 /** CoAP messages: codes, options, and what an option's octets mean (RFC 7252 3, 5.10, 12; RFC 8323 5). */
 import { CodecError } from '../errors.ts';
-import { EMPTY, utf8Bytes, utf8Text } from '../lib/bytes.ts';
+import { EMPTY, utf8Bytes, utf8Text, view } from '../lib/bytes.ts';
 
 export interface CoapOption {
   /** 0 to 65,535. Odd numbers are critical, even ones elective (RFC 7252 5.4.1). */
   readonly number: number;
   readonly value: Uint8Array;
+}
+
+/** An option of a message that came: its octets lie in the frame, and are viewed only when somebody asks. */
+export class ReceivedOption implements CoapOption {
+  readonly number: number;
+  readonly octets: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+
+  constructor(number: number, octets: Uint8Array, start: number, end: number) {
+    this.number = number;
+    this.octets = octets;
+    this.start = start;
+    this.end = end;
+  }
+
+  /** A view. */
+  get value(): Uint8Array {
+    return viewOf(this.octets, this.start, this.end);
+  }
 }
 
 /** An option to be sent: ASCII text may stay text, which is encoded without a copy. */
@@ -165,23 +185,54 @@ export function sortOptions(options: readonly CoapOption[]): CoapOption[] {
   return options.toSorted((a, b) => a.number - b.number);
 }
 
-/** The first option of that number. */
+/** The first option of that number; `options` are in ascending order. */
 export function findOption(options: readonly CoapOption[], number: number): CoapOption | undefined {
-  for (const option of options) if (option.number === number) return option;
+  for (const option of options) {
+    if (option.number >= number) return option.number === number ? option : undefined;
+  }
   return undefined;
 }
 
 /** @throws CodecError ERR_COAP_MALFORMED beyond 4 octets. Leading zeros are allowed (RFC 7252 3.2). */
-export function uintValue({ number, value }: CoapOption): number {
-  if (value.length > 4) malformed(`option ${number} is an integer of at most 4 octets`);
+export function uintValue(option: CoapOption): number {
+  const { octets, start, end } = spanOf(option);
+  if (end - start > 4) malformed(`option ${option.number} is an integer of at most 4 octets`);
   let result = 0;
-  for (const octet of value) result = result * 256 + octet;
+  for (let at = start; at < end; at++) result = result * 256 + (octets[at] ?? 0);
   return result;
 }
 
 /** @throws CodecError ERR_COAP_MALFORMED unless it is UTF-8. */
-export function stringValue({ number, value }: CoapOption): string {
-  return utf8Text(value) ?? malformed(`option ${number} is UTF-8 text`);
+export function stringValue(option: CoapOption): string {
+  const { octets, start, end } = spanOf(option);
+  return (
+    asciiText(octets, start, end) ??
+    utf8Text(option.value) ??
+    malformed(`option ${option.number} is UTF-8 text`)
+  );
+}
+
+/** True when the value is exactly this ASCII text. */
+export function isText(option: CoapOption, text: string): boolean {
+  const { octets, start, end } = spanOf(option);
+  return end - start === text.length && startsWith(octets, start, text);
+}
+
+/** The digits after `key=` in a Uri-Query: undefined when it has another key, NaN when no whole number follows. */
+export function numberAfter(option: CoapOption, key: string): number | undefined {
+  const { octets, start, end } = spanOf(option);
+  const digits = start + key.length + 1;
+  if (digits > end || octets[digits - 1] !== 0x3d || !startsWith(octets, start, key)) {
+    return undefined;
+  }
+  if (digits === end || end - digits > MAX_DIGITS) return NaN;
+  let value = 0;
+  for (let at = digits; at < end; at++) {
+    const digit = (octets[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) return NaN;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** The integer of the first option of that number, when there is one. @throws CodecError ERR_COAP_MALFORMED. */
@@ -220,6 +271,25 @@ export function unrecognisedCritical(
   return undefined;
 }
 
+/** Where an option's octets are: in the middle of the frame that it came in, unless it was made here. */
+function spanOf(option: CoapOption): Pick<ReceivedOption, 'octets' | 'start' | 'end'> {
+  if (option instanceof ReceivedOption) return option;
+  return { octets: option.value, start: 0, end: option.value.length };
+}
+
+function startsWith(octets: Uint8Array, start: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (octets[start + i] !== text.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** Undefined when it is not ASCII. */
+function asciiText(octets: Uint8Array, start: number, end: number): string | undefined {
+  for (let at = start; at < end; at++) if ((octets[at] ?? 0) > 0x7f) return undefined;
+  return view(octets).toString('latin1', start, end);
+}
+
 /** Short ASCII text several times faster than a TextEncoder; undefined when it is not ASCII. */
 function asciiBytes(text: string): Uint8Array | undefined {
   const out = new Uint8Array(text.length);
@@ -230,6 +300,15 @@ function asciiBytes(text: string): Uint8Array | undefined {
   }
   return out;
 }
+
+/** A part of `octets`, which it keeps alive; no copy. */
+export function viewOf(octets: Uint8Array, start: number, end: number): Uint8Array {
+  if (start === end) return EMPTY;
+  return new Uint8Array(octets.buffer, octets.byteOffset + start, end - start);
+}
+
+/** As many as any double holds exactly. */
+const MAX_DIGITS = 15;
 
 function malformed(rule: string): never {
   throw new CodecError('ERR_COAP_MALFORMED', rule);

@@ -8,7 +8,9 @@ import {
   findQuery,
   findUint,
   isCritical,
+  isText,
   NO_OPTIONS,
+  numberAfter,
   OPTION,
   pathSegments,
   queryOption,
@@ -92,7 +94,7 @@ export function pushRequest(push: PushMessage, ttlSeconds: number): CoapBody {
 /** True for a `PUT` below `/push`. */
 export function isPush({ code, options }: CoapMessage): boolean {
   const first = code === CODE.PUT ? findOption(options, OPTION.URI_PATH) : undefined;
-  return first !== undefined && stringValue(first) === 'push';
+  return first !== undefined && isText(first, 'push');
 }
 
 /** Reads a `PUT` below `/push`, in one pass. @throws CodecError ERR_COAP_MALFORMED, ERR_ID_MALFORMED. */
@@ -106,7 +108,7 @@ export function parsePushRequest({ options, payload }: CoapMessage): PushMessage
       segments += 1;
       if (segments === 2) id = stringValue(option);
     } else if (option.number === OPTION.URI_QUERY) {
-      readQuery(stringValue(option), query);
+      readQuery(option, query);
     } else if (option.number === OPTION.CONTENT_FORMAT) {
       contentFormat = uintValue(option);
     } else if (isCritical(option.number) && !TOLERATED.has(option.number)) {
@@ -206,14 +208,18 @@ function isRegistrationPath(message: CoapMessage): boolean {
 }
 
 /** `key=<whole number>` for the keys that are in `query`; other keys are for others. */
-function readQuery(text: string, query: { u: number; ttl: number; seq: number }): void {
-  const split = text.indexOf('=');
-  const key = text.slice(0, split);
-  if (key !== 'u' && key !== 'ttl' && key !== 'seq') return;
-  const value = text.slice(split + 1);
-  if (!/^\d{1,15}$/.test(value)) malformed(`${key}= is no whole number`);
-  query[key] = Number(value);
+function readQuery(option: CoapOption, query: { u: number; ttl: number; seq: number }): void {
+  for (const key of QUERY_KEYS) {
+    const value = numberAfter(option, key);
+    if (value === undefined) continue;
+    if (Number.isNaN(value)) malformed(`${key}= is no whole number`);
+    query[key] = value;
+    return;
+  }
+  stringValue(option);
 }
+
+const QUERY_KEYS = ['seq', 'ttl', 'u'] as const;
 
 function malformed(what: string): never {
   throw new CodecError('ERR_COAP_MALFORMED', `a push with ${what}`);

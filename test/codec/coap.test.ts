@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   CODE,
   OPTION,
+  ReceivedOption,
   emptyOption,
   findOption,
   findQuery,
@@ -13,6 +14,8 @@ import {
   isResponse,
   isSignal,
   isSuccess,
+  isText,
+  numberAfter,
   pathOptions,
   pathSegments,
   queryOption,
@@ -22,9 +25,10 @@ import {
   uintOption,
   uintValue,
   unrecognisedCritical,
+  type CoapOption,
 } from '../../src/codec/coap.ts';
 import { CodecError } from '../../src/errors.ts';
-import { fromHex, toHex } from '../../src/lib/bytes.ts';
+import { concat, fromHex, toHex, utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 
 test('codes print as class and detail', (t) => {
   t.is(formatCode(CODE.CREATED), '2.01');
@@ -91,12 +95,58 @@ test('a query is found by its whole key, the first one wins', (t) => {
   t.is(findQuery([stringOption(OPTION.URI_PATH, 'u=3')], 'u'), undefined);
 });
 
+function outcomeOf(read: () => unknown): unknown {
+  try {
+    return read();
+  } catch (error) {
+    return error instanceof CodecError ? error.code : error;
+  }
+}
+
 test('options are found by number', (t) => {
-  const options = [uintOption(OPTION.CONTENT_FORMAT, 42), emptyOption(OPTION.OBSERVE)];
+  const options = [emptyOption(OPTION.OBSERVE), uintOption(OPTION.CONTENT_FORMAT, 42)];
   t.is(findUint(options, OPTION.CONTENT_FORMAT), 42);
   t.is(findUint(options, OPTION.OBSERVE), 0);
   t.is(findUint(options, OPTION.MAX_AGE), undefined);
   t.is(findOption(options, OPTION.MAX_AGE), undefined);
+});
+
+test('an option reads alike whether it was made here or lies in the middle of a frame', (t) => {
+  const values = fc.oneof(
+    fc.uint8Array({ maxLength: 6 }),
+    fc.string({ unit: 'binary', maxLength: 6 }).map(utf8Bytes),
+    fc.constantFrom('push', 'pusH', 'pus', 'push/').map(utf8Bytes),
+    fc
+      .tuple(
+        fc.constantFrom('u', 'ttl', 'tt'),
+        fc.constantFrom('=', ''),
+        fc.string({ unit: 'binary', maxLength: 3 }),
+      )
+      .map((parts) => utf8Bytes(parts.join(''))),
+    fc.bigInt({ min: 0n, max: 10n ** 17n }).map((n) => utf8Bytes(`ttl=${n}`)),
+  );
+  fc.assert(
+    fc.property(values, fc.nat(5), (value, before) => {
+      const made = { number: 15, value };
+      const frame = concat(new Uint8Array(before).fill(0x75), value, Uint8Array.of(0x31));
+      const came = new ReceivedOption(15, frame, before, before + value.length);
+      const readings = [
+        (option: CoapOption) => [...option.value],
+        (option: CoapOption) => outcomeOf(() => stringValue(option)),
+        (option: CoapOption) => outcomeOf(() => uintValue(option)),
+        (option: CoapOption) => isText(option, 'push'),
+        (option: CoapOption) => numberAfter(option, 'ttl'),
+        (option: CoapOption) => numberAfter(option, 'u'),
+      ];
+      for (const read of readings) t.deepEqual(read(came), read(made));
+      const text = utf8Text(value);
+      t.is(isText(came, 'push'), text === 'push');
+      if (text === undefined) return;
+      const digits = /^ttl=(.*)$/s.exec(text)?.[1];
+      const number = digits !== undefined && /^\d{1,15}$/.test(digits) ? Number(digits) : NaN;
+      t.is(numberAfter(came, 'ttl'), digits === undefined ? undefined : number);
+    }),
+  );
 });
 
 test('sorting is by number and keeps the order of equals', (t) => {
