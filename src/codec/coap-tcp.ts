@@ -8,19 +8,23 @@ export function encodedLength(message: OutgoingMessage): number {
 }
 
 /**
- * Writes the message into `buffer` and returns the offset after its last octet.
- * @throws RangeError when the buffer is too short, the token is longer than 8 octets, the code is not
+ * Writes the message into `buffer` and returns the offset after its last octet. `length` is what
+ * `encodedLength` says of it. @throws RangeError when the buffer is too short, the token is longer than 8 octets, the code is not
  * one octet, a text value is not ASCII, or the options are not in ascending order (`sortOptions` does that).
  */
-export function encodeInto(message: OutgoingMessage, buffer: Uint8Array, offset: number): number {
+export function encodeInto(
+  message: OutgoingMessage,
+  buffer: Uint8Array,
+  offset: number,
+  length = encodedLength(message),
+): number {
   const { code, token, options, payload } = message;
-  const body = bodyLength(message);
-  const end = offset + 2 + extensionOctets(body) + token.length + body;
+  const end = offset + length;
   if (end > buffer.length) throw new RangeError(`the message ends at ${end} of ${buffer.length}`);
   if (token.length > MAX_TOKEN) throw new RangeError('a token is at most 8 octets');
   if (code >>> 8 !== 0) throw new RangeError(`a code is one octet, not ${code}`);
 
-  let at = putLength(buffer, offset, body, token.length);
+  let at = putLength(buffer, offset, length, token.length);
   buffer[at++] = code;
   at = putOctets(buffer, at, token);
   let previous = 0;
@@ -70,8 +74,11 @@ function extensionOctets(body: number): 0 | 1 | 2 | 4 {
   return body < 65_805 ? 2 : 4;
 }
 
-function putLength(buffer: Uint8Array, offset: number, body: number, tokenLength: number): number {
-  const extension = extensionOctets(body);
+/** The frame is `length` octets in all. */
+function putLength(buffer: Uint8Array, offset: number, length: number, tokenLength: number): number {
+  const extended = length - 2 - tokenLength;
+  const extension = extended < 14 ? 0 : extended < 271 ? 1 : extended < 65_807 ? 2 : 4;
+  const body = extended - extension;
   if (extension === 0) {
     buffer[offset] = (body << 4) | tokenLength;
     return offset + 1;

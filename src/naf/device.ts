@@ -84,7 +84,7 @@ export class Device {
 
   /** Pushes without an outcome. */
   get unsettled(): number {
-    return this.#outbox.queued + (this.#layer?.inFlight.size ?? 0);
+    return this.#outbox.queued + (this.#layer?.inFlight ?? 0);
   }
 
   /** Takes a push in and sees to a layer for it. @throws PushError ERR_PUSH_QUEUE_FULL. */
@@ -96,9 +96,20 @@ export class Device {
         { retryable: true },
       );
     }
+    if (this.#isFree(entry)) {
+      this.#layer?.send(entry, entry.acceptedAt);
+      return;
+    }
     this.#outbox.add(entry);
     this.pump(entry.acceptedAt);
     if (this.#outbox.queued > 0) this.#expireAt(entry.deadline);
+  }
+
+  /** Nothing is before it, and nothing holds it back. */
+  #isFree(entry: Entry): boolean {
+    const layer = this.#layer;
+    if (layer === undefined || layer.keyEnds || this.#stopped || !layer.writable) return false;
+    return this.#outbox.isPassable(entry, entry.acceptedAt);
   }
 
   /** Resolves when another push will be taken in without being refused. */

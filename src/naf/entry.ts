@@ -2,6 +2,7 @@
 import type { PushAnswer, PushMessage } from '../codec/push.ts';
 import type { GbaErrorCode } from '../errors.ts';
 import type { Impi, PushId } from '../ids.ts';
+import type { Place } from './in-flight.ts';
 
 /**
  * The cheapest way that was valid when the push went out, cheapest first. The first push over a layer tells
@@ -64,6 +65,28 @@ export interface Entry {
   unanswered: number;
   via: Via | undefined;
   stages: StageTimes;
+  /** While it is out. */
+  readonly place: Place;
+}
+
+/** A push that has not gone out yet; `acceptedAt` is monotonic ms. */
+export function entryOf(
+  push: PushMessage,
+  acceptedAt: number,
+  settle: (receipt: Receipt) => void,
+): Entry {
+  return {
+    push,
+    acceptedAt,
+    deadline: acceptedAt + push.ttlSeconds * 1_000,
+    settle,
+    attempts: 0,
+    sentAt: 0,
+    unanswered: 0,
+    via: undefined,
+    stages: NO_STAGES,
+    place: { of: undefined, older: undefined, newer: undefined },
+  };
 }
 
 export const NO_STAGES: StageTimes = { bsf: 0, trigger: 0, handshake: 0 };

@@ -18,6 +18,7 @@ import {
   type StageTimes,
   type Via,
 } from './entry.ts';
+import { InFlight } from './in-flight.ts';
 import type { PushMode } from './mode.ts';
 import { ObserveMode, type Registration } from './observe-mode.ts';
 import { PutMode } from './put-mode.ts';
@@ -65,7 +66,7 @@ export class Layer {
   readonly #clock: Clock;
   readonly #channel: Channel;
   readonly #options: LayerOptions;
-  readonly #inFlight = new Set<Entry>();
+  readonly #inFlight = new InFlight();
   readonly #registrationTimer: Timer;
   #mode: PushMode;
   /** The UE itself has said so. */
@@ -113,9 +114,9 @@ export class Layer {
     return this.#channel.closed;
   }
 
-  /** Pushes that went out and have no outcome. Once the layer is closed this no longer changes. */
-  get inFlight(): ReadonlySet<Entry> {
-    return this.#inFlight;
+  /** How many pushes went out and have no outcome. Once the layer is closed this no longer changes. */
+  get inFlight(): number {
+    return this.#inFlight.size;
   }
 
   /** True while another push may go out at once. */
@@ -167,8 +168,7 @@ export class Layer {
    */
   surrender(): readonly Entry[] {
     this.#mode.surrender();
-    const entries = [...this.#inFlight];
-    this.#inFlight.clear();
+    const entries = this.#inFlight.takeAll();
     this.#wakeSettled();
     return entries;
   }

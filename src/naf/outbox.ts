@@ -14,9 +14,13 @@ const LEAST_PAUSE_MS = 100;
 /** A queue per urgency, highest first. It knows no clock, no socket and no layer. */
 export class Outbox {
   readonly #ue: Impi;
-  readonly #lanes = new Map<Urgency, Lane>(
-    [...URGENCIES].reverse().map((urgency) => [urgency, new Lane()]),
-  );
+  readonly #byUrgency: Readonly<Record<Urgency, Lane>> = {
+    'very-low': new Lane(),
+    low: new Lane(),
+    normal: new Lane(),
+    high: new Lane(),
+  };
+  readonly #lanes = [...URGENCIES].reverse().map((urgency) => this.#byUrgency[urgency]);
   #queued = 0;
 
   constructor(ue: Impi) {
@@ -34,10 +38,15 @@ export class Outbox {
     this.#queued += 1;
   }
 
+  /** True when an entry need not be added at `now`, monotonic ms: it would be the next one taken. */
+  isPassable(entry: Entry, now: number): boolean {
+    return this.#queued === 0 && this.#laneOf(entry).heldUntil <= now;
+  }
+
   /** Takes the next entry that may go out at `now` (monotonic ms), of the highest urgency. */
   take(now: number): Entry | undefined {
     if (this.#queued === 0) return undefined;
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes) {
       const entry = lane.heldUntil > now ? undefined : lane.take();
       if (entry === undefined) continue;
       this.#queued -= 1;
@@ -55,7 +64,7 @@ export class Outbox {
   /** When the first urgency that waits after "not now" may go out: monotonic ms, Infinity when none does. */
   releasedAt(now: number): number {
     let at = Infinity;
-    for (const { waiting, heldUntil } of this.#lanes.values()) {
+    for (const { waiting, heldUntil } of this.#lanes) {
       if (waiting > 0 && heldUntil > now) at = Math.min(at, heldUntil);
     }
     return at;
@@ -98,15 +107,14 @@ export class Outbox {
 
   /** Settles what waits and is too late; returns the monotonic time of the next deadline. */
   expire(now: number): number {
-    const lanes = [...this.#lanes.values()];
-    const late = lanes.flatMap((lane) => lane.takeLate(now));
+    const late = this.#lanes.flatMap((lane) => lane.takeLate(now));
     this.#queued -= late.length;
     for (const entry of late) {
       const { ttlSeconds } = entry.push;
       const why = ttlSeconds > 0 ? 'its time to live was over' : NO_LAYER;
       this.#die(entry, now, 'expired', detailOf(why, entry));
     }
-    return Math.min(...lanes.map((lane) => lane.nextDeadline()));
+    return Math.min(...this.#lanes.map((lane) => lane.nextDeadline()));
   }
 
   /** Ends one entry that was taken. */
@@ -116,7 +124,7 @@ export class Outbox {
 
   /** Ends everything that waits; `error` says why. */
   dropAll(now: number, error: GbaError): void {
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes) {
       for (let entry = lane.take(); entry !== undefined; entry = lane.take()) {
         this.#queued -= 1;
         this.#die(entry, now, 'dropped', detailOf(error.message, entry), error.code);
@@ -154,9 +162,9 @@ export class Outbox {
     };
   }
 
-  #laneOf(entry: Entry): Lane {
-    const lane = this.#lanes.get(entry.push.urgency);
-    if (lane === undefined) throw new RangeError(`no urgency ${entry.push.urgency}`);
+  #laneOf({ push: { urgency } }: Entry): Lane {
+    const lane = this.#byUrgency[urgency] as Lane | undefined;
+    if (lane === undefined) throw new RangeError(`no urgency ${urgency}`);
     return lane;
   }
 }

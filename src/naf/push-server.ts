@@ -9,7 +9,7 @@ import { listenPsk, type PskServer } from '../net/psk-server.ts';
 import type { LiveSa } from '../sa/association.ts';
 import type { Announcement } from './announcer.ts';
 import { Devices } from './devices.ts';
-import { NO_STAGES, type Receipt } from './entry.ts';
+import { entryOf, type Receipt } from './entry.ts';
 import type { Layer } from './layer.ts';
 import { pushIds } from './push-ids.ts';
 import type { PushOptions, PushServerOptions } from './push-server-options.ts';
@@ -98,17 +98,8 @@ export class PushServer {
     const acceptedAt = this.#clock.monotonic();
     const id = this.#ids();
     return new Promise((resolve) => {
-      this.#devices.of(impi).enqueue({
-        push: { id, urgency, ttlSeconds, seq: ++this.#seq, contentFormat, payload },
-        acceptedAt,
-        deadline: acceptedAt + ttlSeconds * 1_000,
-        attempts: 0,
-        sentAt: 0,
-        unanswered: 0,
-        via: undefined,
-        stages: NO_STAGES,
-        settle: resolve,
-      });
+      const push = { id, urgency, ttlSeconds, seq: ++this.#seq, contentFormat, payload };
+      this.#devices.of(impi).enqueue(entryOf(push, acceptedAt, resolve));
     });
   }
 

@@ -31,7 +31,7 @@ export class WriteBatch {
   add(message: OutgoingMessage, length = encodedLength(message)): void {
     const end = this.#length + length;
     if (end > this.#buffer.length) this.#grow(end);
-    encodeInto(message, this.#buffer, this.#length);
+    encodeInto(message, this.#buffer, this.#length, length);
     this.#length = end;
     if (end >= FULL_BATCH) this.flush();
     else if (!this.#scheduled) {

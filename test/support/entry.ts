@@ -1,7 +1,7 @@
 /** Outbox entries whose receipts are noted. */
 import type { Urgency } from '../../src/codec/push.ts';
 import { parsePushId } from '../../src/ids.ts';
-import { NO_STAGES, type Entry, type Receipt } from '../../src/naf/entry.ts';
+import { entryOf, type Entry, type Receipt } from '../../src/naf/entry.ts';
 
 export interface MadeEntry {
   readonly seq: number;
@@ -15,22 +15,13 @@ export function makeEntry(
   receipts: Receipt[],
   { seq, urgency = 'normal', acceptedAt = 0, ttlMs = 60_000 }: MadeEntry,
 ): Entry {
-  return {
-    push: {
-      id: parsePushId(`id-${seq}`),
-      urgency,
-      ttlSeconds: ttlMs / 1_000,
-      seq,
-      contentFormat: 0,
-      payload: Buffer.from(`text ${seq}`),
-    },
-    acceptedAt,
-    deadline: acceptedAt + ttlMs,
-    settle: (receipt) => receipts.push(receipt),
-    attempts: 0,
-    sentAt: 0,
-    unanswered: 0,
-    via: undefined,
-    stages: NO_STAGES,
+  const push = {
+    id: parsePushId(`id-${seq}`),
+    urgency,
+    ttlSeconds: ttlMs / 1_000,
+    seq,
+    contentFormat: 0,
+    payload: Buffer.from(`text ${seq}`),
   };
+  return entryOf(push, acceptedAt, (receipt) => receipts.push(receipt));
 }

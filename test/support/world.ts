@@ -11,7 +11,7 @@ import { parsePushId, pskIdentityOf } from '../../src/ids.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { TlsVersion } from '../../src/lib/suites.ts';
 import { Devices } from '../../src/naf/devices.ts';
-import { NO_STAGES, type Receipt } from '../../src/naf/entry.ts';
+import { entryOf, type Receipt } from '../../src/naf/entry.ts';
 import type { PushServerOptions } from '../../src/naf/push-server-options.ts';
 import type { SecuredSocket } from '../../src/net/secured-socket.ts';
 import type { HandledLog, HandledRecord, TriggerSender } from '../../src/ports.ts';
@@ -186,24 +186,16 @@ export function createWorld({ lifetimeSeconds = 5, renew = 'always' }: WorldOpti
       const id = `push-${(pushed += 1)}`;
       const settled: Receipt[] = [];
       receipts.set(id, settled);
-      naf.devices.of(impi).enqueue({
-        push: {
-          id: parsePushId(id),
-          urgency,
-          ttlSeconds: 3_600,
-          seq: pushed,
-          contentFormat: 42,
-          payload: Buffer.from(id),
-        },
-        acceptedAt,
-        deadline: acceptedAt + 3_600_000,
-        attempts: 0,
-        sentAt: 0,
-        unanswered: 0,
-        via: undefined,
-        stages: NO_STAGES,
-        settle: (receipt) => settled.push(receipt),
-      });
+      const push = {
+        id: parsePushId(id),
+        urgency,
+        ttlSeconds: 3_600,
+        seq: pushed,
+        contentFormat: 42,
+        payload: Buffer.from(id),
+      };
+      const settle = (receipt: Receipt) => settled.push(receipt);
+      naf.devices.of(impi).enqueue(entryOf(push, acceptedAt, settle));
       return id;
     },
     /** Ends the NAF at once, or when what is out has its outcome, and starts another; what waits is told so. */
