@@ -1,7 +1,7 @@
 /** Finding CoAP messages in a byte stream (RFC 8323 3.2, options as RFC 7252 3.1). */
 import { CodecError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import { NO_OPTIONS, ReceivedOption, viewOf, type CoapMessage, type CoapOption } from './coap.ts';
+import { NO_OPTIONS, ReceivedMessage, ReceivedOption, type CoapOption } from './coap.ts';
 import { EXTENSION_BASE, MAX_OPTION_NUMBER, MAX_TOKEN, PAYLOAD_MARKER } from './coap-tcp.ts';
 
 /**
@@ -9,7 +9,7 @@ import { EXTENSION_BASE, MAX_OPTION_NUMBER, MAX_TOKEN, PAYLOAD_MARKER } from './
  *
  * Payloads and option values are views: over the chunk when it held the whole frame, else over memory
  * that was made for this frame. They stay valid as long as nobody writes into a chunk again (Node's
- * sockets never do), and they keep their chunk alive: copy what is kept for long. Tokens are copies.
+ * sockets never do), and a message keeps its chunk alive: copy what is kept for long. Tokens are copies.
  */
 export class CoapDecoder {
   readonly #maxMessageSize: number;
@@ -34,7 +34,7 @@ export class CoapDecoder {
    * before anything of that size is held. The stream has lost its framing then: every later call
    * throws the same error.
    */
-  push(chunk: Uint8Array, sink: (message: CoapMessage) => void): void {
+  push(chunk: Uint8Array, sink: (message: ReceivedMessage) => void): void {
     if (this.#failure) throw this.#failure;
     try {
       let at = this.#filled > 0 ? this.#complete(chunk, sink) : 0;
@@ -84,7 +84,7 @@ export class CoapDecoder {
   }
 
   /** Goes on with the frame that is held; returns how much of the chunk it took. */
-  #complete(chunk: Uint8Array, sink: (message: CoapMessage) => void): number {
+  #complete(chunk: Uint8Array, sink: (message: ReceivedMessage) => void): number {
     let at = 0;
     let size = this.#frameSize(this.#frame, 0, this.#filled);
     while (size === undefined && at < chunk.length) {
@@ -111,15 +111,17 @@ export class CoapDecoder {
 }
 
 /** `start` to `end` is one frame whose length field and token length have been checked. */
-function decodeFrame(octets: Uint8Array, start: number, end: number): CoapMessage {
+function decodeFrame(octets: Uint8Array, start: number, end: number): ReceivedMessage {
   const first = octets[start] ?? 0;
   const length = first >>> 4;
   let at = start + 1 + (length < 13 ? 0 : 1 << (length - 13));
   const code = octets[at++] ?? 0;
-  const tokenLength = first & 0x0f;
-  const token = tokenLength === 0 ? EMPTY : new Uint8Array(tokenLength);
-  for (let i = 0; i < tokenLength; i++) token[i] = octets[at++] ?? 0;
-  if (at === end) return { code, token, options: NO_OPTIONS, payload: EMPTY };
+  const tokenStart = at;
+  at += first & 0x0f;
+  const tokenEnd = at;
+  if (at === end) {
+    return new ReceivedMessage(code, NO_OPTIONS, octets, [tokenStart, tokenEnd, end, end]);
+  }
 
   const options: CoapOption[] = [];
   let number = 0;
@@ -127,8 +129,8 @@ function decodeFrame(octets: Uint8Array, start: number, end: number): CoapMessag
     const head = octets[at++] ?? 0;
     if (head === PAYLOAD_MARKER) {
       if (at === end) malformed('a payload marker without a payload');
-      const payload = viewOf(octets, at, end);
-      return { code, token, options: options.length === 0 ? NO_OPTIONS : options, payload };
+      const all = options.length === 0 ? NO_OPTIONS : options;
+      return new ReceivedMessage(code, all, octets, [tokenStart, tokenEnd, at, end]);
     }
     let delta = head >>> 4;
     if (delta >= 13) {
@@ -146,7 +148,7 @@ function decodeFrame(octets: Uint8Array, start: number, end: number): CoapMessag
     options.push(new ReceivedOption(number, octets, at, at + size));
     at += size;
   }
-  return { code, token, options, payload: EMPTY };
+  return new ReceivedMessage(code, options, octets, [tokenStart, tokenEnd, end, end]);
 }
 
 /**

@@ -75,7 +75,12 @@ function extensionOctets(body: number): 0 | 1 | 2 | 4 {
 }
 
 /** The frame is `length` octets in all. */
-function putLength(buffer: Uint8Array, offset: number, length: number, tokenLength: number): number {
+function putLength(
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  tokenLength: number,
+): number {
   const extended = length - 2 - tokenLength;
   const extension = extended < 14 ? 0 : extended < 271 ? 1 : extended < 65_807 ? 2 : 4;
   const body = extended - extension;

@@ -28,6 +28,47 @@ export class ReceivedOption implements CoapOption {
   }
 }
 
+/** A message that came. Its octets are those of its frame until somebody asks for them. */
+export class ReceivedMessage implements CoapMessage {
+  readonly code: number;
+  readonly options: readonly CoapOption[];
+  /** The frame, perhaps in the middle of others; the rest are places in it. */
+  readonly octets: Uint8Array;
+  readonly tokenStart: number;
+  readonly tokenEnd: number;
+  readonly #payloadStart: number;
+  readonly #end: number;
+
+  constructor(
+    code: number,
+    options: readonly CoapOption[],
+    octets: Uint8Array,
+    [tokenStart, tokenEnd, payloadStart, end]: readonly [number, number, number, number],
+  ) {
+    this.code = code;
+    this.options = options;
+    this.octets = octets;
+    this.tokenStart = tokenStart;
+    this.tokenEnd = tokenEnd;
+    this.#payloadStart = payloadStart;
+    this.#end = end;
+  }
+
+  /** A copy, which may be kept for as long as an answer takes. */
+  get token(): Uint8Array {
+    const { octets, tokenStart, tokenEnd } = this;
+    if (tokenStart === tokenEnd) return EMPTY;
+    const token = new Uint8Array(tokenEnd - tokenStart);
+    for (let i = 0; i < token.length; i++) token[i] = octets[tokenStart + i] ?? 0;
+    return token;
+  }
+
+  /** A view. */
+  get payload(): Uint8Array {
+    return viewOf(this.octets, this.#payloadStart, this.#end);
+  }
+}
+
 /** An option to be sent: ASCII text may stay text, which is encoded without a copy. */
 export interface OutgoingOption {
   readonly number: number;

@@ -9,6 +9,7 @@ import {
   isResponse,
   isSignal,
   type CoapMessage,
+  type ReceivedMessage,
   type OutgoingMessage,
 } from '../codec/coap.ts';
 import { type ChannelError, CodecError, PushError } from '../errors.ts';
@@ -67,10 +68,7 @@ export class Channel {
     this.#flow = new Flow({
       socket,
       queued: () => this.#writer.queued,
-      mayRequest: () => {
-        if (this.releasing) return 'never';
-        return this.#requests.size < this.#maxInFlight ? 'yes' : 'later';
-      },
+      mayRequest: () => (this.releasing ? 'never' : this.#hasRoom ? 'yes' : 'later'),
       onResumed: () => {
         this.#keepalive.heard();
       },
@@ -143,7 +141,7 @@ export class Channel {
 
   /** False says: wait for `whenWritable()` before the next request. A request now would only queue. */
   get writable(): boolean {
-    return this.#flow.writable;
+    return !this.releasing && this.#hasRoom;
   }
 
   /** Resolves when `writable`, or when it never will be again. */
@@ -228,6 +226,10 @@ export class Channel {
     return this.close();
   }
 
+  get #hasRoom(): boolean {
+    return this.#requests.size < this.#maxInFlight && this.#writer.queued < HIGH_WATER_MARK;
+  }
+
   get #ended(): boolean {
     return this.#ending.reason !== undefined;
   }
@@ -248,14 +250,16 @@ export class Channel {
     this.#flow.update();
   };
 
-  readonly #onMessage = (message: CoapMessage): void => {
+  readonly #onMessage = (message: ReceivedMessage): void => {
     const { code } = message;
     if (this.#ended || code === CODE.EMPTY) return;
     if (this.#peer === undefined && code !== CODE.CSM && code !== CODE.ABORT) {
       throw new SignalError('the first message is not a CSM');
     }
-    if (isResponse(code)) this.#requests.take(message.token)?.(message);
-    else if (isRequest(code)) this.#incoming.accept(message);
+    if (isResponse(code)) {
+      const { octets, tokenStart, tokenEnd } = message;
+      this.#requests.take(octets, tokenStart, tokenEnd)?.(message);
+    } else if (isRequest(code)) this.#incoming.accept(message);
     else if (isSignal(code)) this.#onSignal(message);
     else throw new SignalError(`the code ${formatCode(code)} is reserved`);
   };
@@ -362,6 +366,8 @@ export class Channel {
   };
 }
 
+/** Octets queued at which a sender should wait. */
+const HIGH_WATER_MARK = 65_536;
 /** Pings with Custody that may wait at once; beyond, a Pong comes without Custody. */
 const MAX_BARRIERS = 16;
 /** How long `drain` waits for the peer's answers unless told otherwise. */

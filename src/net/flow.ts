@@ -5,7 +5,7 @@ export interface FlowOptions {
   readonly socket: Duplex;
   /** Octets that were not written to the kernel yet. */
   readonly queued: () => number;
-  /** Whether requests are taken at all, and one more fits into the window. */
+  /** Whether requests are taken at all, and one more should be sent now. */
   readonly mayRequest: () => 'yes' | 'later' | 'never';
   /** Reading goes on after a pause. */
   readonly onResumed: () => void;
@@ -21,12 +21,7 @@ export class Flow {
     this.#options = options;
   }
 
-  get writable(): boolean {
-    const { mayRequest, queued } = this.#options;
-    return mayRequest() === 'yes' && queued() < HIGH_WATER_MARK;
-  }
-
-  /** Resolves when `writable`, or when it never will be again. */
+  /** Resolves when a request may be sent, or never may be again. */
   whenWritable(): Promise<void> {
     if (this.#mayWake()) return Promise.resolve();
     if (this.#writers === undefined) {
@@ -71,11 +66,9 @@ export class Flow {
   }
 
   #mayWake(): boolean {
-    return this.writable || this.#options.mayRequest() === 'never';
+    return this.#options.mayRequest() !== 'later';
   }
 }
 
-/** Octets queued at which a sender should wait. */
-const HIGH_WATER_MARK = 65_536;
 /** Octets queued at which we stop reading: far beyond what answers to one window of requests take. */
 const CHOKE_MARK = 262_144;

@@ -26,11 +26,11 @@ export class TokenTable<T> {
     this.#waiting.set(this.#last, waiting);
   }
 
-  /** Gives back what waits under this token, once; undefined for a token that nothing waits for. */
-  take(token: Uint8Array): T | undefined {
-    if (token.length !== TOKEN_OCTETS) return undefined;
+  /** Gives back what waits under the token in these octets, once; undefined for a token that nothing waits for. */
+  take(octets: Uint8Array, start = 0, end = octets.length): T | undefined {
+    if (end - start !== TOKEN_OCTETS) return undefined;
     let key = 0;
-    for (let i = 0; i < TOKEN_OCTETS; i++) key = (key << 8) | (token[i] ?? 0);
+    for (let at = start; at < end; at++) key = (key << 8) | (octets[at] ?? 0);
     const waiting = this.#waiting?.get(key);
     if (waiting !== undefined) this.#waiting?.delete(key);
     return waiting;
