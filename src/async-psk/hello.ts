@@ -1,5 +1,4 @@
 /** What a ClientHello says of versions, names and pre-shared keys (RFC 8446 4.1.2, RFC 6066 3). */
-import { CodecError } from '../errors.ts';
 import { utf8Text, view } from '../lib/bytes.ts';
 import { VectorReader } from './vectors.ts';
 
@@ -34,23 +33,30 @@ export function decodeClientHello(message: Uint8Array): ClientHello {
   const hello = {
     offersTls13: false,
     serverName: undefined as string | undefined,
-    psks: [] as OfferedPsk[],
+    psks: NO_PSKS,
     truncated: message,
   };
   if (reader.left === 0) return hello;
-  const extensions = reader.vector(2);
-  reader.end();
-  const seen = new Set<number>();
-  while (extensions.left > 0) {
-    const type = extensions.uint(2);
-    if (seen.has(type)) throw extensions.malformed(`extension ${type} comes twice`);
-    if (seen.has(EXTENSION.preSharedKey)) throw extensions.malformed('pre_shared_key is not last');
-    seen.add(type);
-    const body = extensions.vector(2);
-    if (type === EXTENSION.serverName) hello.serverName = readServerName(body);
-    if (type === EXTENSION.supportedVersions) hello.offersTls13 = readVersions(body);
-    if (type === EXTENSION.preSharedKey) Object.assign(hello, readPsks(body, message));
+  const end = reader.enter(2);
+  const seen: number[] = [];
+  while (reader.left > 0) {
+    const type = reader.uint(2);
+    if (seen.includes(type)) throw reader.malformed(`extension ${type} comes twice`);
+    if (seen.at(-1) === EXTENSION.preSharedKey)
+      throw reader.malformed('pre_shared_key is not last');
+    if (seen.push(type) > MOST_EXTENSIONS) throw reader.malformed('too many extensions');
+    const next = reader.enter(2);
+    if (type === EXTENSION.serverName) hello.serverName = readServerName(reader);
+    else if (type === EXTENSION.supportedVersions) hello.offersTls13 = readVersions(reader);
+    else if (type === EXTENSION.preSharedKey) {
+      const identities = readIdentities(reader);
+      hello.truncated = message.subarray(0, reader.offset);
+      hello.psks = readBinders(reader, identities);
+    } else reader.skip(reader.left);
+    reader.leave(next);
   }
+  reader.leave(end);
+  reader.end();
   return hello;
 }
 
@@ -65,47 +71,45 @@ export function pskIdentityText(octets: Uint8Array): string | undefined {
 }
 
 /** One host_name and nothing else, printable, so that it compares as text. */
-function readServerName(body: VectorReader): string {
-  const list = body.vector(2);
-  body.end();
-  const type = list.uint(1);
-  const name = view(list.vector(2).rest()).toString('latin1');
-  list.end();
-  if (type !== 0 || !/^[\x21-\x7e]{1,255}$/.test(name)) throw list.malformed('no host_name');
+function readServerName(reader: VectorReader): string {
+  const end = reader.enter(2);
+  const type = reader.uint(1);
+  const name = view(reader.vector(2)).toString('latin1');
+  reader.leave(end);
+  if (type !== 0 || !/^[\x21-\x7e]{1,255}$/.test(name)) throw reader.malformed('no host_name');
   return name;
 }
 
-function readVersions(body: VectorReader): boolean {
-  const list = body.vector(1);
-  body.end();
+function readVersions(reader: VectorReader): boolean {
+  const end = reader.enter(1);
   let offersTls13 = false;
-  while (list.left > 0) offersTls13 = list.uint(2) === TLS13 || offersTls13;
+  while (reader.left > 0) offersTls13 = reader.uint(2) === TLS13 || offersTls13;
+  reader.leave(end);
   return offersTls13;
 }
 
-function readPsks(
-  body: VectorReader,
-  message: Uint8Array,
-): Pick<ClientHello, 'psks' | 'truncated'> {
+function readIdentities(reader: VectorReader): Uint8Array[] {
   const identities: Uint8Array[] = [];
-  const binders: Uint8Array[] = [];
-  const list = body.vector(2);
-  while (list.left > 0) {
-    identities.push(list.vector(2).rest());
-    list.skip(AGE_OCTETS);
+  const end = reader.enter(2);
+  while (reader.left > 0) {
+    identities.push(reader.vector(2));
+    reader.skip(AGE_OCTETS);
   }
-  const truncated = message.subarray(0, body.offset);
-  const proofs = body.vector(2);
-  body.end();
-  while (proofs.left > 0) binders.push(proofs.vector(1).rest());
-  const psks = identities.flatMap((identity, i): OfferedPsk[] => {
-    const binder = binders[i];
-    return binder ? [{ identity, binder }] : [];
-  });
-  if (psks.length !== identities.length || psks.length !== binders.length) {
-    throw new CodecError('ERR_CHANNEL_PROTOCOL', 'each identity has one binder');
+  reader.leave(end);
+  return identities;
+}
+
+function readBinders(reader: VectorReader, identities: readonly Uint8Array[]): OfferedPsk[] {
+  const psks: OfferedPsk[] = [];
+  const end = reader.enter(2);
+  for (const identity of identities) {
+    if (reader.left > 0) psks.push({ identity, binder: reader.vector(1) });
   }
-  return { psks, truncated };
+  if (psks.length < identities.length || reader.left > 0) {
+    throw reader.malformed('each identity has one binder');
+  }
+  reader.leave(end);
+  return psks;
 }
 
 const HEADER_OCTETS = 4;
@@ -114,5 +118,8 @@ const RANDOM_OCTETS = 32;
 const AGE_OCTETS = 4;
 const EXTENSION = { serverName: 0, preSharedKey: 41, supportedVersions: 43 } as const;
 const TLS13 = 0x0304;
+/** A hello of 4 KiB has room for a thousand; each is compared with all before it. */
+const MOST_EXTENSIONS = 64;
+const NO_PSKS: readonly OfferedPsk[] = [];
 /** PSK_MAX_IDENTITY_LEN of OpenSSL. */
 const LONGEST_IDENTITY = 256;

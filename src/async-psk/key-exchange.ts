@@ -25,7 +25,7 @@ export function decodeServerHello(message: Uint8Array): ServerHello {
 export function decodePskIdentity(message: Uint8Array): Uint8Array {
   const reader = new VectorReader(message, 'the ClientKeyExchange');
   reader.skip(HEADER_OCTETS);
-  return reader.vector(2).rest();
+  return reader.vector(2);
 }
 
 /** The version that a ServerHello of TLS 1.2 shows. */

@@ -2,19 +2,21 @@
 import { CodecError } from '../errors.ts';
 import { octetCount } from '../lib/bytes.ts';
 
-/** Reads from the left and never past the end. It copies nothing: every handshake pays for it. */
+/**
+ * Reads from the left and never past the end, which is that of the innermost vector it is in. It makes
+ * nothing by the way: every handshake pays for it.
+ */
 export class VectorReader {
   readonly #octets: Uint8Array;
   readonly #what: string;
-  readonly #end: number;
-  #at: number;
+  #at = 0;
+  #end: number;
 
   /** `what` is read, as errors call it. */
-  constructor(octets: Uint8Array, what: string, from = 0, end = octets.length) {
+  constructor(octets: Uint8Array, what: string) {
     this.#octets = octets;
     this.#what = what;
-    this.#at = from;
-    this.#end = end;
+    this.#end = octets.length;
   }
 
   /** From the beginning of the message. */
@@ -40,19 +42,27 @@ export class VectorReader {
     return octets === 1 ? first : (first << 8) | (this.#octets[at + 1] ?? 0);
   }
 
-  /** What follows its own length, which has 1 or 2 octets. */
-  vector(lengthOctets: 1 | 2): VectorReader {
+  /** Goes into what follows its own length of 1 or 2 octets. What it gives is for `leave`. */
+  enter(lengthOctets: 1 | 2): number {
+    const length = this.uint(lengthOctets);
+    if (length > this.left) throw this.malformed(`${this.#what} ends early`);
+    const outer = this.#end;
+    this.#end = this.#at + length;
+    return outer;
+  }
+
+  /** Leaves a vector that is read. @throws CodecError when something of it is left. */
+  leave(outer: number): void {
+    this.end();
+    this.#end = outer;
+  }
+
+  /** What follows its own length of 1 or 2 octets, in the same memory. */
+  vector(lengthOctets: 1 | 2): Uint8Array {
     const length = this.uint(lengthOctets);
     const from = this.#at;
     this.skip(length);
-    return new VectorReader(this.#octets, this.#what, from, this.#at);
-  }
-
-  /** Everything that is left, in the same memory. */
-  rest(): Uint8Array {
-    const from = this.#at;
-    this.#at = this.#end;
-    return this.#octets.subarray(from, this.#end);
+    return this.#octets.subarray(from, this.#at);
   }
 
   /** To be called when all is read. @throws CodecError when something is left. */

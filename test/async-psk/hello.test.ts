@@ -170,11 +170,15 @@ test('what OpenSSL may read in another way is refused', (t) => {
     concat(uintBytes(41, 2), sized(2, sized(2, ...identities), sized(2, ...binders)));
   const offer = psks([identity], [binder]);
 
+  const many = Array.from({ length: 64 }, (_, i) => concat(uintBytes(0x2000 + i, 2), sized(2)));
+
   t.is(decodeClientHello(hello(unknown, own)).psks.length, 1);
+  t.false(decodeClientHello(hello(...many)).offersTls13);
   t.is(decodeClientHello(hello(unknown, offer)).psks.length, 1);
   t.is(decodeClientHello(names(name(0, 'a.example'))).serverName, 'a.example');
   for (const [hostile, why] of [
     [hello(unknown, unknown, own), /extension 4660 comes twice/],
+    [hello(...many, unknown), /too many extensions/],
     [hello(own, offer), /extension 41 comes twice/],
     [hello(own, unknown), /pre_shared_key is not last/],
     [concat(message, Uint8Array.of(0)), /1 octet too many/],
