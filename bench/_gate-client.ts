@@ -1,14 +1,16 @@
 /** The clients of bench/gate.ts, in a process of their own: so many handshakes, so many at once. */
 import { connect } from 'node:tls';
-import { GATE_IDENTITY, GATE_KEY, TLS, type GateRun } from './_gate.ts';
+import { gateIdentity, GATE_KEY, GATE_SERVER_NAME, TLS, type GateRun } from './_gate.ts';
 
-function handshake({ port, version }: GateRun): Promise<void> {
+function handshake({ port, version }: GateRun, n: number): Promise<void> {
   return new Promise((resolve, reject) => {
+    const identity = gateIdentity(n);
     const socket = connect({
       ...TLS[version],
       host: '127.0.0.1',
       port,
-      pskCallback: () => ({ psk: GATE_KEY, identity: GATE_IDENTITY }),
+      servername: GATE_SERVER_NAME,
+      pskCallback: () => ({ psk: GATE_KEY, identity }),
       checkServerIdentity: () => undefined,
     });
     socket.once('error', reject);
@@ -18,9 +20,9 @@ function handshake({ port, version }: GateRun): Promise<void> {
 }
 
 process.on('message', (run: GateRun) => {
-  let left = run.count;
+  let next = run.first;
   const worker = async (): Promise<void> => {
-    while (left-- > 0) await handshake(run);
+    while (next < run.first + run.count) await handshake(run, next++);
   };
   void Promise.all(Array.from({ length: run.atOnce }, worker)).then(() => {
     process.send?.('done');

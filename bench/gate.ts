@@ -1,28 +1,34 @@
 /**
  * Server CPU per handshake with a PSK gate in front of TLS, against plain `pskCallback`, interleaved in one
- * run over loopback. The clients are a process of their own; every server here ends the layer at once.
+ * run over loopback. Each server is a process of its own, and so are the clients; each server ends the layer
+ * at once.
  *
  *   node --import=ts-blank-space/register bench/gate.ts [--handshakes N] [--rounds N] [--lookup-ms N]
+ *     [--versions 1.3,1.2] [--before FOLDER]
  *
  * `direct` is a lookup that gives the key, `remote` one that gives it after a timer. `peek` is no gate: it
- * reads the hello of a connection, puts it back and gives TLS the connection, which is what any gate must do.
+ * reads the hello of a connection, puts it back and gives TLS the connection, which is what any gate must
+ * do. `naf` is the NAF's own listener with a key that it has; `naf, remote` the same with the gate and a key
+ * that it has not. FOLDER is another checkout, whose servers are measured beside those of this one.
  */
-import { fork } from 'node:child_process';
-import { constants } from 'node:crypto';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer, type Server } from 'node:tls';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createPskGate, type PskLookup, type TlsVersion } from '../src/async-psk/index.ts';
-import { GATE_KEY, TLS, type GateRun } from './_gate.ts';
-import { cpuSince, machine, number, spread } from './_run.ts';
+import type { TlsVersion } from '../src/async-psk/index.ts';
+import type { GateRun, GateServerOrder, GateSystem, GateUse } from './_gate.ts';
+import { saveResult } from './_result.ts';
+import { machine, number, quantile, spread } from './_run.ts';
 
 const { values } = parseArgs({
   options: {
-    handshakes: { type: 'string', default: '500' },
-    rounds: { type: 'string', default: '9' },
+    handshakes: { type: 'string', default: '250' },
+    rounds: { type: 'string', default: '21' },
     'lookup-ms': { type: 'string', default: '5' },
+    versions: { type: 'string', default: '1.3,1.2' },
+    systems: { type: 'string', default: 'plain,peek,direct,remote,naf,naf+remote' },
+    before: { type: 'string' },
   },
 });
 const handshakes = Number(values.handshakes);
@@ -30,86 +36,91 @@ const rounds = Number(values.rounds);
 const lookupMs = Number(values['lookup-ms']);
 const AT_ONCE = 16;
 /** The code of a handshake is compiled after some thousand of them. */
-const WARM_UPS = 6;
+const WARM_UPS = Math.ceil(3_000 / handshakes);
 
-const direct: PskLookup = () => GATE_KEY;
-const remote: PskLookup = () =>
-  new Promise((resolve) => {
-    setTimeout(resolve, lookupMs, GATE_KEY);
-  });
-
-async function open(version: TlsVersion, lookup?: PskLookup): Promise<Server> {
-  const gate = lookup && createPskGate({ lookup });
-  const server = createServer({
-    ...TLS[version],
-    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-    pskCallback: gate?.pskCallback ?? (() => GATE_KEY),
-  });
-  gate?.attach(server);
-  server.on('secureConnection', (socket) => {
-    socket.on('error', () => undefined);
-    if (gate !== undefined && typeof gate.identityOf(socket) !== 'string') socket.destroy();
-    socket.end();
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
+interface Subject {
+  readonly name: string;
+  readonly version: TlsVersion;
+  readonly server: ChildProcess;
+  readonly port: number;
+  readonly rounds: number[];
 }
 
-function peeking(server: Server): Server {
-  const [serve] = server.listeners('connection') as ((raw: Socket) => void)[];
-  server.removeAllListeners('connection');
-  server.on('connection', (raw: Socket) => {
-    raw.on('error', () => undefined);
-    raw.once('data', (hello: Buffer) => {
-      raw.pause();
-      raw.unshift(hello);
-      serve?.call(server, raw);
-    });
-  });
-  return server;
+const here = fileURLToPath(new URL('.', import.meta.url));
+const clients = fork(join(here, '_gate-client.ts'));
+let next = 0;
+
+async function start(
+  folder: string,
+  version: TlsVersion,
+  system: GateSystem,
+  as: string,
+): Promise<Subject> {
+  const order: GateServerOrder = { system, version, lookupMs };
+  const server = fork(join(folder, '_gate-server.ts'), [JSON.stringify(order)]);
+  const [{ port }] = (await once(server, 'message')) as [{ port: number }];
+  return { name: `TLS ${version} ${as}`, version, server, port, rounds: [] };
 }
 
-const systems = [
-  { name: 'TLS 1.3 plain', version: '1.3', server: await open('1.3') },
-  { name: 'TLS 1.3 peek', version: '1.3', server: peeking(await open('1.3')) },
-  { name: 'TLS 1.3 gate, direct', version: '1.3', server: await open('1.3', direct) },
-  { name: 'TLS 1.3 gate, remote', version: '1.3', server: await open('1.3', remote) },
-  { name: 'TLS 1.2 plain', version: '1.2', server: await open('1.2') },
-  { name: 'TLS 1.2 gate, direct', version: '1.2', server: await open('1.2', direct) },
-  { name: 'TLS 1.2 gate, remote', version: '1.2', server: await open('1.2', remote) },
-] as const;
-const clients = fork(fileURLToPath(new URL('_gate-client.ts', import.meta.url)));
-
-async function measure({ version, server }: (typeof systems)[number]): Promise<number> {
-  const { port } = server.address() as AddressInfo;
-  const run: GateRun = { port, version, count: handshakes, atOnce: AT_ONCE };
-  const cpu = process.cpuUsage();
-  clients.send(run);
-  await once(clients, 'message');
-  return cpuSince(cpu) / handshakes;
+async function ask<T>(child: ChildProcess, message: object): Promise<T> {
+  child.send(message);
+  const [answer] = (await once(child, 'message')) as [T];
+  return answer;
 }
 
-for (let n = 0; n < WARM_UPS; n++) for (const system of systems) await measure(system);
-const results = new Map<string, number[]>(systems.map(({ name }) => [name, []]));
-for (let round = 0; round < rounds; round++) {
-  for (const system of systems) results.get(system.name)?.push(await measure(system));
+/** @throws Error unless every handshake was proved by its own key. */
+async function measure({ name, version, server, port }: Subject): Promise<number> {
+  const before = await ask<GateUse>(server, {});
+  const run: GateRun = { port, version, first: next, count: handshakes, atOnce: AT_ONCE };
+  next += handshakes;
+  await ask(clients, run);
+  const after = await ask<GateUse>(server, {});
+  const proved = after.proved - before.proved;
+  if (proved !== handshakes) throw new Error(`${name}: ${proved} of ${handshakes} were proved`);
+  return (after.cpuUs - before.cpuUs) / handshakes;
+}
+
+const subjects: Subject[] = [];
+for (const version of values.versions.split(',') as TlsVersion[]) {
+  for (const each of values.systems.split(',')) {
+    const system = each.replace('+', ', ') as GateSystem;
+    subjects.push(await start(here, version, system, system));
+    if (values.before === undefined || system === 'plain' || system === 'peek') continue;
+    subjects.push(await start(join(values.before, 'bench'), version, system, `${system}, before`));
+  }
+}
+for (let n = 0; n < WARM_UPS; n += 1) for (const subject of subjects) await measure(subject);
+for (let round = 0; round < rounds; round += 1) {
+  for (const subject of subjects) subject.rounds.push(await measure(subject));
 }
 
 console.log(machine());
 console.log(
   `${handshakes} handshakes, ${AT_ONCE} at once, ${rounds} interleaved rounds, lookups of ${lookupMs} ms; ` +
-    'server CPU per handshake, min / median / max us, and the median ratio to plain of the same round',
+    'server CPU per handshake, median us, and its ratio to plain of the same round: median (quartiles)',
 );
-for (const { name, version } of systems) {
-  const own = results.get(name) ?? [];
-  const plain = results.get(`TLS ${version} plain`) ?? [];
-  const cpu = spread(own);
-  const ratio = spread(own.map((us, i) => us / (plain[i] ?? NaN)));
+for (const { name, version, rounds: own } of subjects) {
+  const plain = subjects.find((each) => each.name === `TLS ${version} plain`)?.rounds ?? [];
+  const ratios = own.map((us, i) => us / (plain[i] ?? NaN)).toSorted((a, b) => a - b);
+  const [low, median, high] = [0.25, 0.5, 0.75].map((q) => number(quantile(ratios, q)));
   console.log(
-    `${name.padEnd(22)} ${number(cpu.min, 0)} / ${number(cpu.median, 0)} / ${number(cpu.max, 0)}` +
-      `   ${number(ratio.median)} x (${number(ratio.min)} to ${number(ratio.max)})`,
+    `${name.padEnd(28)} ${number(spread(own).median, 0).padStart(5)}   ${median} x (${low} to ${high})`,
   );
 }
+saveResult({
+  name: 'gate',
+  about:
+    'Server CPU per TLS-PSK handshake with a gate in front of TLS, beside plain pskCallback; each server and the clients in processes of their own.',
+  notes: [
+    `${AT_ONCE} handshakes at once, lookups of ${lookupMs} ms, after ${WARM_UPS * handshakes} to warm up; the layer ends at once.`,
+  ],
+  series: subjects.map(({ name: subject, version, rounds: own }) => ({
+    subject,
+    figure: 'NAF CPU per handshake',
+    unit: 'us' as const,
+    conditions: { TLS: version, handshakes },
+    rounds: own,
+  })),
+});
 clients.disconnect();
-for (const { server } of systems) server.close();
+for (const { server } of subjects) server.disconnect();
