@@ -19,17 +19,17 @@ export interface GateRules extends SearchRules, AnswerRules {
   readonly timeoutMs: number;
 }
 
-/** What the gate hears of a connection. */
+/** What the gate hears of its connections. */
 export interface ConnectionEvents {
   /** The client has said who it is; its key is looked up. */
-  readonly onNamed: () => void;
+  readonly onNamed: (connection: Connection) => void;
   /**
    * TLS may have this stream now: `raw`, or one in front of it. `asksLater`: it will ask for a key after
    * the octets that were read already, if at all.
    */
-  readonly onReady: (stream: Duplex, asksLater: boolean) => void;
+  readonly onReady: (connection: Connection, stream: Duplex, asksLater: boolean) => void;
   /** From now on it is the business of TLS alone, or, with an error, of nobody. */
-  readonly onThrough: (error?: ChannelError) => void;
+  readonly onThrough: (connection: Connection, error?: ChannelError) => void;
 }
 
 /** It reads from `raw` as soon as it is made, and lets go of all that it has read once it is through. */
@@ -86,11 +86,13 @@ export class Connection {
   }
 
   #searchTls13(hello: ClientHello): void {
-    const [first, ...others] = hello.psks.flatMap((psk): Candidate[] => {
+    const candidates: Candidate[] = [];
+    for (const psk of hello.psks) {
       const identity = pskIdentityText(psk.identity);
-      if (identity === undefined) return [];
-      return [{ identity, isProven: (key) => isBinderTrue(hello, psk, key) }];
-    });
+      if (identity === undefined) continue;
+      candidates.push({ identity, isProven: (key) => isBinderTrue(hello, psk, key) });
+    }
+    const [first, ...others] = candidates;
     const { maxIdentities } = this.#rules;
     if (first === undefined) this.#pass();
     else if (others.length >= maxIdentities) {
@@ -123,7 +125,7 @@ export class Connection {
         this.#refuseOversize();
       },
     });
-    this.#events.onReady(held, false);
+    this.#events.onReady(this, held, false);
   }
 
   #searchTls12(held: HeldStream, serverHello: Uint8Array, keyExchange: Uint8Array): void {
@@ -145,11 +147,15 @@ export class Connection {
     candidates: readonly [Candidate, ...Candidate[]],
     then: () => void,
   ): void {
-    this.#events.onNamed();
+    this.#events.onNamed(this);
     const { serverName, remote } = this.answer;
     this.#search = new KeySearch(this.#rules, {
       holdsAnswer: version === '1.2',
-      ...{ version, suite, candidates, serverName, remote },
+      version,
+      suite,
+      candidates,
+      serverName,
+      remote,
       onGrant: (grant) => {
         this.answer.give(grant);
         then();
@@ -182,7 +188,7 @@ export class Connection {
   #pass(asksLater = false): void {
     const { stream } = this.#reader;
     this.#leave();
-    this.#events.onReady(this.#giveBack(stream), asksLater);
+    this.#events.onReady(this, this.#giveBack(stream), asksLater);
   }
 
   /** `raw` as if these octets had not been read yet. */
@@ -206,7 +212,7 @@ export class Connection {
     this.raw.off('close', this.#gone);
     this.#reader = new MessageReader();
     if (error) this.#search?.stop(error);
-    this.#events.onThrough(error);
+    this.#events.onThrough(this, error);
   }
 }
 

@@ -7,10 +7,10 @@ import type { Endpoint } from '../codec/address.ts';
 import type { GbaError } from '../errors.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
-import { Connection, type GateRules } from './connection.ts';
+import { Connection, type ConnectionEvents, type GateRules } from './connection.ts';
 import { KeyAnswer, TOOK_NONE } from './grant.ts';
 import { openStream } from './held-stream.ts';
-import type { PskLookup } from './lookup.ts';
+import type { Ask, PskLookup } from './lookup.ts';
 import { createSlots } from './slots.ts';
 
 /** What a gate asks for keys, and what it lets strangers cost. */
@@ -76,7 +76,15 @@ export interface PskGate {
 }
 
 /** @throws RangeError unless `answerAfterMs` is above 0 and below `timeoutMs`. */
-export function createPskGate(options: PskGateOptions): PskGate {
+export function createPskGate({ lookup, ...options }: PskGateOptions): PskGate {
+  return createGate({ ...options, lookup: (request, { signal }) => lookup(request, signal) });
+}
+
+/** For a lookup that makes no signal for the keys that it has at hand. */
+export type GateOptions = Omit<PskGateOptions, 'lookup'> & { readonly lookup: Ask };
+
+/** The same as `createPskGate`. @throws RangeError as that does. */
+export function createGate(options: GateOptions): PskGate {
   const rules = rulesOf(options);
   const { hellos = 1_024 } = options.limits ?? {};
   const pending = new Set<Connection>();
@@ -88,35 +96,37 @@ export function createPskGate(options: PskGateOptions): PskGate {
   /** The one of whom TLS reads octets at this moment. */
   let reading: Reading | undefined;
 
-  const receive = (raw: Duplex, pass: (stream: Duplex) => void): void => {
-    const remote = remoteOf(raw);
-    const answer = new KeyAnswer(rules, remote);
-    const connection = new Connection(raw, answer, rules, {
-      onNamed: () => silent.delete(connection),
-      onReady: (stream, asksLater) => {
-        const path = asksLater ? pathOf(raw) : undefined;
-        if (path !== undefined) byPath.set(path, answer);
-        forgetAtClose(raw, answer, byPath, path);
-        const front = asksLater && path === undefined ? openStream(raw) : stream;
-        const own: Reading = { raw, answer, isNative: front instanceof Socket };
-        whileRead(
-          front,
-          (is) => (reading = is ? own : undefined),
-          () => {
-            pass(front);
-          },
-        );
-      },
-      onThrough: (error) => {
-        pending.delete(connection);
-        silent.delete(connection);
-        if (error) options.onRefused?.(remote, error, raw);
-      },
-    });
+  const eventsOf = (pass: (stream: Duplex) => void): ConnectionEvents => ({
+    onNamed: (connection) => silent.delete(connection),
+    onReady({ raw, answer }, stream, asksLater) {
+      const path = asksLater ? pathOf(raw) : undefined;
+      if (path !== undefined) byPath.set(path, answer);
+      forgetAtClose(raw, answer, byPath, path);
+      const front = asksLater && path === undefined ? openStream(raw) : stream;
+      const own: Reading = { raw, answer, isNative: front instanceof Socket };
+      whileRead(
+        front,
+        (is) => (reading = is ? own : undefined),
+        () => {
+          pass(front);
+        },
+      );
+    },
+    onThrough(connection, error) {
+      pending.delete(connection);
+      silent.delete(connection);
+      if (error) options.onRefused?.(connection.answer.remote, error, connection.raw);
+    },
+  });
+
+  const receive = (raw: Duplex, events: ConnectionEvents): void => {
+    const answer = new KeyAnswer(rules, remoteOf(raw));
+    const connection = new Connection(raw, answer, rules, events);
     pending.add(connection);
     silent.add(connection);
+    if (silent.size <= hellos) return;
     const [oldest] = silent;
-    if (silent.size > hellos) oldest?.refuse('ERR_CHANNEL_CLOSED', 'too many silent connections');
+    oldest?.refuse('ERR_CHANNEL_CLOSED', 'too many silent connections');
   };
 
   const answerOf = (socket: TLSSocket): KeyAnswer | undefined => {
@@ -140,10 +150,11 @@ export function createPskGate(options: PskGateOptions): PskGate {
     attach(server) {
       const handlers = server.listeners('connection') as ((stream: Duplex) => void)[];
       server.removeAllListeners('connection');
+      const events = eventsOf((stream) => {
+        for (const handler of handlers) handler.call(server, stream);
+      });
       server.on('connection', (raw: Duplex) => {
-        receive(raw, (stream) => {
-          for (const handler of handlers) handler.call(server, stream);
-        });
+        receive(raw, events);
       });
       server.prependListener('secureConnection', (socket) => answerOf(socket)?.secure(socket));
       server.prependListener('tlsClientError', (_error, socket) => answerOf(socket));
@@ -194,7 +205,7 @@ function forgetAtClose(
   });
 }
 
-function rulesOf(options: PskGateOptions): GateRules {
+function rulesOf(options: GateOptions): GateRules {
   const { timeoutMs = 5_000, answerAfterMs = 1_000, decoySecret = randomBytes(32) } = options;
   if (!(answerAfterMs > 0 && answerAfterMs < timeoutMs)) {
     throw new RangeError(`answerAfterMs is above 0 and below ${timeoutMs}, not ${answerAfterMs}`);

@@ -4,7 +4,7 @@ import type { Endpoint } from '../codec/address.ts';
 import { ChannelError, GbaError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import type { TlsVersion } from '../lib/suites.ts';
-import { lookUp, type PskLookup } from './lookup.ts';
+import { lookUp, type Ask, type Wait } from './lookup.ts';
 
 /** The key of an identity under a version. */
 export interface Grant {
@@ -17,7 +17,7 @@ export interface Grant {
 }
 
 export interface AnswerRules {
-  readonly lookup: PskLookup;
+  readonly lookup: Ask;
   /** `local`: a TLS 1.2 handshake is not held, so its key is looked up when TLS asks. */
   readonly tls12Keys: 'remote' | 'local';
   /** A key that nobody has, and always the same one for an identity. */
@@ -92,7 +92,7 @@ export class KeyAnswer {
     const decoy = this.#rules.decoyOf(identity);
     const { remote, serverName } = this;
     const request = { identity, version: '1.2', suite: undefined, serverName, remote } as const;
-    const found = lookUp(this.#rules.lookup, request, AbortSignal.abort(NOT_LOCAL));
+    const found = lookUp(this.#rules.lookup, request, NO_WAIT);
     const isKey = found instanceof Uint8Array;
     const fault = found instanceof GbaError ? found : NOT_LOCAL;
     return { ...request, key: isKey ? found : decoy, fault: isKey ? undefined : fault };
@@ -119,3 +119,8 @@ const NOT_LOCAL = new ChannelError(
   'ERR_CHANNEL_POLICY',
   'its key is not at hand, and TLS 1.2 does not wait for it here',
 );
+const NO_WAIT: Wait = {
+  get signal() {
+    return AbortSignal.abort(NOT_LOCAL);
+  },
+};

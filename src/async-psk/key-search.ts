@@ -4,12 +4,12 @@ import { wipe } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { sourceOf } from '../lib/ip.ts';
 import type { Grant } from './grant.ts';
-import { lookUp, type PskLookup, type PskRequest } from './lookup.ts';
+import { lookUp, type Answer, type Ask, type PskRequest, type Wait } from './lookup.ts';
 import type { Slots } from './slots.ts';
 
 /** What all searches of a gate share. */
 export interface SearchRules {
-  readonly lookup: PskLookup;
+  readonly lookup: Ask;
   readonly clock: Clock;
   readonly slots: Slots;
   /** After this time whoever has not proved a key is answered, and no lookup goes on. */
@@ -36,19 +36,19 @@ export interface Search extends Omit<PskRequest, 'identity'> {
   readonly onBusy: () => void;
 }
 
-type Answer = Uint8Array | GbaError;
-
 interface Ears {
   conclude?: ((answers: readonly Answer[]) => void) | undefined;
 }
 
 /** One search; `start` it once. */
-export class KeySearch {
+export class KeySearch implements Wait {
   readonly #rules: SearchRules;
   readonly #search: Search;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
+  /** Why nobody waits. */
+  #over: GbaError | undefined;
   /** All that the promises of a lookup know of it; nothing any more once it is over. */
-  readonly #ears: Ears = {};
+  #ears: Ears | undefined;
   #release: (() => void) | undefined;
   #timer: Timer | undefined;
   #dueAt = 0;
@@ -60,20 +60,27 @@ export class KeySearch {
     this.#search = search;
   }
 
+  /** Whoever reads it is about to wait, which takes a place. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#over === undefined && !this.#takePlace()) this.#over = BUSY;
+      if (this.#over !== undefined) this.#abort.abort(this.#over);
+    }
+    return this.#abort.signal;
+  }
+
   /** A key that comes directly needs no place among those who wait. */
   start(): void {
     const { clock, answerAfterMs, lookup } = this.#rules;
     const { candidates, holdsAnswer, onBusy, version, suite, serverName, remote } = this.#search;
     this.#dueAt = clock.monotonic() + answerAfterMs;
-    const hasPlace = this.#takePlace();
-    if (!hasPlace) this.#abort.abort(BUSY);
     const answers = candidates.map(({ identity }) =>
-      lookUp(lookup, { identity, version, suite, serverName, remote }, this.#abort.signal),
+      lookUp(lookup, { identity, version, suite, serverName, remote }, this),
     );
-    const direct = answers.filter(isDirect);
-    const isDone = direct.length === answers.length;
-    if (isDone && this.#conclude(direct)) return;
-    if (!hasPlace) {
+    const isDone = answers.every(isDirect);
+    if (isDone && this.#conclude(answers)) return;
+    if (!this.#takePlace()) {
       this.#fault = BUSY;
       if (holdsAnswer) this.#grantDecoy();
       else onBusy();
@@ -83,7 +90,7 @@ export class KeySearch {
       this.#grantDecoy();
     });
     if (isDone) return;
-    this.#ears.conclude = (settled) => this.#conclude(settled);
+    this.#ears = { conclude: (settled) => this.#conclude(settled) };
     hear(this.#ears, answers);
   }
 
@@ -103,11 +110,12 @@ export class KeySearch {
   /** Nobody waits for it any more: no end will be told. */
   stop(reason: GbaError): void {
     this.#end();
-    this.#abort.abort(reason);
+    this.#over ??= reason;
+    this.#abort?.abort(reason);
   }
 
   #end(): void {
-    this.#ears.conclude = undefined;
+    if (this.#ears !== undefined) this.#ears.conclude = undefined;
     this.#timer?.cancel();
     this.#release?.();
     this.#release = undefined;
@@ -144,12 +152,16 @@ export class KeySearch {
 }
 
 /** A function of its own: a promise that never settles must not hold what `start` can see. */
-function hear(ears: Ears, answers: readonly (Answer | Promise<Answer>)[]): void {
-  const settled = answers.map((answer) => Promise.resolve(answer));
-  void Promise.all(settled).then((all) => {
-    if (ears.conclude === undefined) wipeKeys(all);
-    else ears.conclude(all);
-  });
+function hear(ears: Ears, answers: (Answer | Promise<Answer>)[]): void {
+  for (const [i, answer] of answers.entries()) {
+    if (isDirect(answer)) continue;
+    void answer.then((settled) => {
+      answers[i] = settled;
+      if (!answers.every(isDirect)) return;
+      if (ears.conclude === undefined) wipeKeys(answers);
+      else ears.conclude(answers);
+    });
+  }
 }
 
 function wipeKeys(answers: readonly Answer[], but?: Uint8Array): void {

@@ -25,17 +25,22 @@ export type FoundKey = Uint8Array | null | undefined;
  */
 export type PskLookup = (request: PskRequest, signal: AbortSignal) => FoundKey | Promise<FoundKey>;
 
-/**
- * Asks once. Gives a copy of the key, which is the caller's to wipe, or the reason why there is none;
- * never throws, never rejects.
- */
-export function lookUp(
-  lookup: PskLookup,
-  request: PskRequest,
-  signal: AbortSignal,
-): Uint8Array | GbaError | Promise<Uint8Array | GbaError> {
+/** What a lookup may want to know while somebody waits for it. */
+export interface Wait {
+  /** Made when it is first read, within the lookup: most keys are at hand, and a signal costs as much as a hello. */
+  readonly signal: AbortSignal;
+}
+
+/** A lookup that asks for its signal if it needs one. */
+export type Ask = (request: PskRequest, wait: Wait) => FoundKey | Promise<FoundKey>;
+
+/** A copy of the key, which is the caller's to wipe, or the reason why there is none. */
+export type Answer = Uint8Array | GbaError;
+
+/** Asks once; never throws, never rejects. */
+export function lookUp(ask: Ask, request: PskRequest, wait: Wait): Answer | Promise<Answer> {
   try {
-    const found = lookup(request, signal);
+    const found = ask(request, wait);
     if (found == null || found instanceof Uint8Array) return keyOrFault(found);
     return Promise.resolve(found).then(keyOrFault, failed);
   } catch (error) {
@@ -43,11 +48,11 @@ export function lookUp(
   }
 }
 
-function keyOrFault(found: unknown): Uint8Array | GbaError {
+function keyOrFault(found: unknown): Answer {
   if (found == null) return new SaError('ERR_SA_UNKNOWN', 'nobody has the identity that it named');
   const isKey = found instanceof Uint8Array && found.length > 0 && found.length <= LONGEST_KEY;
   return isKey
-    ? Uint8Array.from(found)
+    ? new Uint8Array(found)
     : failed(new TypeError(`a key is 1 to ${LONGEST_KEY} octets`));
 }
 

@@ -1,6 +1,7 @@
 /** The gate in front of the NAF's TLS: an unknown identity may become known while its handshake waits. */
 import { Socket } from 'node:net';
-import { createPskGate, type PskGate } from '../async-psk/index.ts';
+import { createGate } from '../async-psk/gate.ts';
+import type { PskGate } from '../async-psk/index.ts';
 import type { GbaError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
@@ -28,7 +29,7 @@ export interface ArrivalGateOptions {
 export function createArrivalGate(options: ArrivalGateOptions): PskGate {
   const { clock, policy, versions, limits, decoySecret, isKnown, keyOf, lookup } = options;
   const timeoutMs = policy.handshakeTimeoutMs;
-  return createPskGate({
+  return createGate({
     ...{ clock, versions, decoySecret, timeoutMs },
     answerAfterMs: Math.min(ANSWER_AFTER_MS, timeoutMs / 2),
     limits: {
@@ -36,9 +37,9 @@ export function createArrivalGate(options: ArrivalGateOptions): PskGate {
       lookups: limits.handshakes,
       lookupsPerSource: limits.perAddress,
     },
-    lookup: ({ identity, version }, signal) => {
+    lookup: ({ identity, version }, wait) => {
       if (isKnown(identity)) return keyOf(identity, version);
-      return lookup(identity, signal).then(() => keyOf(identity, version));
+      return lookup(identity, wait.signal).then(() => keyOf(identity, version));
     },
     onRefused: (_remote, error, raw) => {
       if (raw instanceof Socket) options.onRefused(raw, error);

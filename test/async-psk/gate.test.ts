@@ -147,6 +147,7 @@ test('a thousand lookups of 80 ms at once leave the event loop free', async (t) 
   let waiting = 0;
   const gated = await startGated(t, {
     limits: { lookupsPerSource: count },
+    ...{ timeoutMs: 60_000, answerAfterMs: 30_000 },
     lookup: (request) => {
       if (request.identity !== identity) return key;
       waiting += 1;
