@@ -65,7 +65,7 @@ function peek(server: Server): void {
 /** The NAF's own listener; behind its gate nobody is known before the lookup. */
 async function listenNaf(): Promise<number> {
   const known = new Map<string, LiveSa>();
-  const { key: _key, ...terms } = recordOf(0, Date.now() + 3_600_000);
+  const terms = recordOf(0, Date.now() + 3_600_000);
   const suite = 'ECDHE-PSK-CHACHA20-POLY1305';
   const sa = announce(
     { ...terms, binding: version === '1.3' ? { version } : { version, suite } },

@@ -6,6 +6,7 @@ import type { GbaError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import type { HandshakeLimits } from './handshakes.ts';
+import type { PskKeys } from './psk-keys.ts';
 
 /** Makes an identity known, if anybody has it; rejects with the reason why nobody has. */
 export type LookUpIdentity = (identity: string, signal: AbortSignal) => Promise<void>;
@@ -16,10 +17,8 @@ export interface ArrivalGateOptions {
   readonly versions: readonly TlsVersion[];
   readonly limits: HandshakeLimits;
   readonly decoySecret: Uint8Array;
-  readonly isKnown: (identity: string) => boolean;
-  /** @throws GbaError when the identity has no key under this version. */
-  readonly keyOf: (identity: string, version: TlsVersion) => Uint8Array;
-  /** Asked for identities that are not known, and for no others: those never wait. */
+  readonly keys: PskKeys;
+  /** Asked for identities that `keys` does not know, and for no others: those never wait. */
   readonly lookup: LookUpIdentity;
   /** This connection did not get as far as TLS. */
   readonly onRefused: (raw: Socket, error: GbaError) => void;
@@ -27,7 +26,7 @@ export interface ArrivalGateOptions {
 
 /** Failures are told after 2 seconds, whatever they are, or half of the time for a handshake. */
 export function createArrivalGate(options: ArrivalGateOptions): PskGate {
-  const { clock, policy, versions, limits, decoySecret, isKnown, keyOf, lookup } = options;
+  const { clock, policy, versions, limits, decoySecret, keys, lookup } = options;
   const timeoutMs = policy.handshakeTimeoutMs;
   return createGate({
     ...{ clock, versions, decoySecret, timeoutMs },
@@ -38,8 +37,8 @@ export function createArrivalGate(options: ArrivalGateOptions): PskGate {
       lookupsPerSource: limits.perAddress,
     },
     lookup: ({ identity, version }, wait) => {
-      if (isKnown(identity)) return keyOf(identity, version);
-      return lookup(identity, wait.signal).then(() => keyOf(identity, version));
+      if (keys.knows(identity)) return keys.keyOf(identity, version);
+      return lookup(identity, wait.signal).then(() => keys.keyOf(identity, version));
     },
     onRefused: (_remote, error, raw) => {
       if (raw instanceof Socket) options.onRefused(raw, error);
