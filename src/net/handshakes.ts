@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { ChannelError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import { formatEndpoint } from '../codec/address.ts';
 import { sourceOf } from '../lib/ip.ts';
 
 export interface HandshakeLimits {
@@ -27,7 +27,7 @@ export interface HandshakesOptions {
 }
 
 interface Pending extends Handshake {
-  /** Both ends' addresses and ports: no other open connection has them. */
+  /** What no other open connection has. */
   readonly path: string;
   readonly raw: Socket;
   readonly source: string;
@@ -43,6 +43,8 @@ export class Handshakes {
   readonly #options: HandshakesOptions;
   /** By `path`, oldest first. */
   readonly #pending = new Map<string, Pending>();
+  /** How many of them are told apart by our own address alone. */
+  #rivals = 0;
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
@@ -55,14 +57,15 @@ export class Handshakes {
   /** A TCP connection came in. */
   begin(raw: Socket): Handshake {
     const { clock, timeoutMs, limits } = this.#options;
-    const [remote, local] = endsOf(raw);
-    const source = sourceOf(remote.host);
+    const { remoteAddress: host = '', remotePort: port = 0 } = raw;
+    const source = sourceOf(host);
     this.#makeRoom(source, limits);
+    const remote = formatEndpoint({ host, port });
     const pending: Pending = {
       raw,
       source,
-      path: pathOf(remote, local),
-      remote: formatEndpoint(remote),
+      path: this.#pathOf(raw, remote),
+      remote,
       startedAt: clock.monotonic(),
       deadline: clock.after(timeoutMs, () => {
         this.#drop(pending, 'ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
@@ -71,6 +74,7 @@ export class Handshakes {
         this.#drop(pending, 'ERR_CHANNEL_CLOSED', 'the connection ended during the TLS handshake');
       },
     };
+    if (pending.path !== remote && !this.#pending.has(pending.path)) this.#rivals += 1;
     this.#pending.set(pending.path, pending);
     raw.on('close', pending.onClose);
     return pending;
@@ -78,10 +82,21 @@ export class Handshakes {
 
   /** The handshake on this connection is over, by success or by a TLS error; undefined when it was dropped. */
   end(socket: Socket): Handshake | undefined {
-    if (socket.remoteAddress === undefined) return undefined;
-    const pending = this.#pending.get(pathOf(...endsOf(socket)));
+    const { remoteAddress: host, remotePort: port = 0 } = socket;
+    if (host === undefined) return undefined;
+    const remote = formatEndpoint({ host, port });
+    const first = this.#pending.get(remote);
+    const isFirst = this.#rivals === 0 || first?.raw.localAddress === socket.localAddress;
+    const pending = isFirst ? first : this.#pending.get(longPath(remote, socket));
     if (pending !== undefined) this.#remove(pending);
     return pending;
+  }
+
+  /** The peer's address, and ours as well where another connection has the same. */
+  #pathOf(raw: Socket, remote: string): string {
+    const first = this.#pending.get(remote)?.raw;
+    const isFree = first === undefined || first.destroyed;
+    return isFree || first.localAddress === raw.localAddress ? remote : longPath(remote, raw);
   }
 
   #makeRoom(source: string, { handshakes, perAddress }: HandshakeLimits): void {
@@ -102,19 +117,16 @@ export class Handshakes {
   #remove(pending: Pending): boolean {
     pending.deadline.cancel();
     pending.raw.off('close', pending.onClose);
-    return this.#pending.get(pending.path) === pending && this.#pending.delete(pending.path);
+    if (this.#pending.get(pending.path) !== pending) return false;
+    if (pending.path !== pending.remote) this.#rivals -= 1;
+    return this.#pending.delete(pending.path);
   }
 }
 
-/** The remote and the local end; the host is empty when the connection is gone already. */
-function endsOf(socket: Socket): [Endpoint, Endpoint] {
-  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket;
-  return [
-    { host: remoteAddress, port: remotePort },
-    { host: localAddress, port: localPort },
-  ];
-}
-
-function pathOf(remote: Endpoint, local: Endpoint): string {
-  return `${formatEndpoint(remote)} ${formatEndpoint(local)}`;
+/**
+ * A peer, or a translator of addresses, may use one port towards two of our addresses. To ask the kernel
+ * for ours each time would cost as much as all the rest.
+ */
+function longPath(remote: string, { localAddress = '' }: Socket): string {
+  return `${remote} ${localAddress}`;
 }
