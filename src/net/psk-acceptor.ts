@@ -5,7 +5,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { PskGate } from '../async-psk/index.ts';
 import { GbaError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
-import { publish } from '../lib/events.ts';
+import { isWatched, publish } from '../lib/events.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
 import type { SaSessions } from '../sa/sessions.ts';
 import { createArrivalGate, type LookUpIdentity } from './arrival-gate.ts';
@@ -101,8 +101,9 @@ export class PskAcceptor {
     const handshake = this.#handshakes.begin(raw);
     publish('gba:tls:accepted', { remote: handshake.remote });
     const pass = () => this.#tls.emit('connection', raw);
-    if (this.#resumption === undefined) onFirstOctets(raw, pass);
-    else this.#resumption.readHello(raw, handshake, pass);
+    if (this.#resumption !== undefined) this.#resumption.readHello(raw, handshake, pass);
+    else if (this.#options.lookup === undefined) onFirstOctets(raw, pass);
+    else pass(); // The gate waits for the hello itself.
   }
 
   #createTls(keys: PskKeys, gate: PskGate | undefined): Server {
@@ -145,9 +146,11 @@ export class PskAcceptor {
     if (!resumed) this.#resumption?.keep({ bTid, identity, key }, socket);
     const { remote, startedAt } = handshake;
     const handshakeMs = this.#options.clock.monotonic() - startedAt;
-    const { name: suite } = socket.getCipher();
-    const version = socket.getProtocol() ?? '';
-    publish('gba:tls:secured', { bTid, version, suite, remote, ms: handshakeMs, resumed });
+    if (isWatched('gba:tls:secured')) {
+      const { name: suite } = socket.getCipher();
+      const version = socket.getProtocol() ?? '';
+      publish('gba:tls:secured', { bTid, version, suite, remote, ms: handshakeMs, resumed });
+    }
     this.#options.onLayer({ socket, sa, handshakeMs, remote, resumed });
   }
 }

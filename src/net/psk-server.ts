@@ -41,9 +41,13 @@ export class PskServer {
     this.#address = { host, port };
     this.#acceptor = new PskAcceptor(options);
     this.closed = new Promise((resolve) => this.#tcp.once('close', resolve));
+    const connections = this.#connections;
+    const forget = function (this: Socket): void {
+      connections.delete(this);
+    };
     this.#tcp.on('connection', (raw) => {
-      this.#connections.add(raw);
-      raw.once('close', () => this.#connections.delete(raw));
+      connections.add(raw);
+      raw.on('close', forget);
       this.#acceptor.accept(raw);
     });
   }
