@@ -4,7 +4,7 @@
  * at once.
  *
  *   node --import=ts-blank-space/register bench/gate.ts [--handshakes N] [--rounds N] [--lookup-ms N]
- *     [--versions 1.3,1.2] [--before FOLDER]
+ *     [--versions 1.3,1.2] [--systems plain,peek,naf+remote] [--processes N] [--before FOLDER]
  *
  * `direct` is a lookup that gives the key, `remote` one that gives it after a timer. `peek` is no gate: it
  * reads the hello of a connection, puts it back and gives TLS the connection, which is what any gate must
@@ -28,12 +28,14 @@ const { values } = parseArgs({
     'lookup-ms': { type: 'string', default: '5' },
     versions: { type: 'string', default: '1.3,1.2' },
     systems: { type: 'string', default: 'plain,peek,direct,remote,naf,naf+remote' },
+    processes: { type: 'string', default: '2' },
     before: { type: 'string' },
   },
 });
 const handshakes = Number(values.handshakes);
 const rounds = Number(values.rounds);
 const lookupMs = Number(values['lookup-ms']);
+const processes = Number(values.processes);
 const AT_ONCE = 16;
 /** The code of a handshake is compiled after some thousand of them. */
 const WARM_UPS = Math.ceil(3_000 / handshakes);
@@ -41,25 +43,28 @@ const WARM_UPS = Math.ceil(3_000 / handshakes);
 interface Subject {
   readonly name: string;
   readonly version: TlsVersion;
-  readonly server: ChildProcess;
-  readonly port: number;
+  /** Alike: two processes of one program may differ by some percent for as long as they live. */
+  readonly servers: readonly Server[];
   readonly rounds: number[];
+}
+
+interface Server {
+  readonly process: ChildProcess;
+  readonly port: number;
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const clients = fork(join(here, '_gate-client.ts'));
 let next = 0;
 
-async function start(
-  folder: string,
-  version: TlsVersion,
-  system: GateSystem,
-  as: string,
-): Promise<Subject> {
-  const order: GateServerOrder = { system, version, lookupMs };
-  const server = fork(join(folder, '_gate-server.ts'), [JSON.stringify(order)]);
-  const [{ port }] = (await once(server, 'message')) as [{ port: number }];
-  return { name: `TLS ${version} ${as}`, version, server, port, rounds: [] };
+async function start(folder: string, order: GateServerOrder, name: string): Promise<Subject> {
+  const servers: Server[] = [];
+  while (servers.length < processes) {
+    const server = fork(join(folder, '_gate-server.ts'), [JSON.stringify(order)]);
+    const [{ port }] = (await once(server, 'message')) as [{ port: number }];
+    servers.push({ process: server, port });
+  }
+  return { name: `TLS ${order.version} ${name}`, version: order.version, servers, rounds: [] };
 }
 
 async function ask<T>(child: ChildProcess, message: object): Promise<T> {
@@ -69,12 +74,20 @@ async function ask<T>(child: ChildProcess, message: object): Promise<T> {
 }
 
 /** @throws Error unless every handshake was proved by its own key. */
-async function measure({ name, version, server, port }: Subject): Promise<number> {
-  const before = await ask<GateUse>(server, {});
-  const run: GateRun = { port, version, first: next, count: handshakes, atOnce: AT_ONCE };
+async function measure({ name, version, servers }: Subject, round: number): Promise<number> {
+  const server = servers[round % servers.length];
+  if (server === undefined) throw new Error('no server');
+  const before = await ask<GateUse>(server.process, {});
+  const run: GateRun = {
+    version,
+    port: server.port,
+    first: next,
+    count: handshakes,
+    atOnce: AT_ONCE,
+  };
   next += handshakes;
   await ask(clients, run);
-  const after = await ask<GateUse>(server, {});
+  const after = await ask<GateUse>(server.process, {});
   const proved = after.proved - before.proved;
   if (proved !== handshakes) throw new Error(`${name}: ${proved} of ${handshakes} were proved`);
   return (after.cpuUs - before.cpuUs) / handshakes;
@@ -84,14 +97,21 @@ const subjects: Subject[] = [];
 for (const version of values.versions.split(',') as TlsVersion[]) {
   for (const each of values.systems.split(',')) {
     const system = each.replace('+', ', ') as GateSystem;
-    subjects.push(await start(here, version, system, system));
+    const order: GateServerOrder = { system, version, lookupMs };
+    subjects.push(await start(here, order, system));
     if (values.before === undefined || system === 'plain' || system === 'peek') continue;
-    subjects.push(await start(join(values.before, 'bench'), version, system, `${system}, before`));
+    subjects.push(await start(join(values.before, 'bench'), order, `${system}, before`));
   }
 }
-for (let n = 0; n < WARM_UPS; n += 1) for (const subject of subjects) await measure(subject);
+for (let n = 0; n < WARM_UPS * processes; n += 1) {
+  for (const subject of subjects) await measure(subject, n);
+}
 for (let round = 0; round < rounds; round += 1) {
-  for (const subject of subjects) subject.rounds.push(await measure(subject));
+  // Whoever comes after a slow one must not always be the same.
+  const first = round % subjects.length;
+  for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
+    subject.rounds.push(await measure(subject, round));
+  }
 }
 
 console.log(machine());
@@ -123,4 +143,4 @@ saveResult({
   })),
 });
 clients.disconnect();
-for (const { server } of subjects) server.disconnect();
+for (const { servers } of subjects) for (const server of servers) server.process.disconnect();
