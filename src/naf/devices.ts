@@ -45,7 +45,7 @@ export class Devices {
   readonly #announcer: AnnouncerOptions;
   readonly #devices = new Map<Impi, Device>();
   /** More than one of an association only while a UE that came back takes over from its dead layer. */
-  readonly #layers = new Map<BTid, Set<Layer>>();
+  readonly #layers = new Map<BTid, readonly Layer[]>();
 
   constructor(options: DevicesOptions) {
     const { bsf, nafFqdn, policy, clock = systemClock, binding = { version: '1.3' } } = options;
@@ -76,7 +76,7 @@ export class Devices {
   }
 
   get layers(): Layer[] {
-    return [...this.#layers.values()].flatMap((layers) => [...layers]);
+    return [...this.#layers.values()].flat();
   }
 
   of(impi: Impi): Device {
@@ -146,12 +146,12 @@ export class Devices {
         this.#supersede(impi, bTid);
       },
     });
-    const siblings = this.#layers.get(bTid) ?? new Set();
-    this.#layers.set(bTid, siblings.add(layer));
+    this.#layers.set(bTid, [...(this.#layers.get(bTid) ?? []), layer]);
     void layer.closed.then(({ reason, diagnostic }) => {
       publish('gba:layer:closed', { bTid, reason: diagnostic ?? reason });
-      siblings.delete(layer);
-      if (siblings.size === 0) {
+      const siblings = (this.#layers.get(bTid) ?? []).filter((other) => other !== layer);
+      if (siblings.length > 0) this.#layers.set(bTid, siblings);
+      else {
         this.#layers.delete(bTid);
         this.registry.park(bTid, reason);
       }

@@ -31,7 +31,7 @@ export class Incoming {
   readonly #options: IncomingOptions;
   #unanswered = 0;
   #nextSerial = 0;
-  #waiters: Waiter[] = [];
+  #waiters: readonly Waiter[] = NONE;
 
   constructor(options: IncomingOptions) {
     this.#options = options;
@@ -81,7 +81,8 @@ export class Incoming {
   whenAnswered(action: () => void): void {
     if (this.#unanswered === 0) action();
     else {
-      this.#waiters.push({ before: this.#nextSerial, missing: this.#unanswered, action });
+      const waiter = { before: this.#nextSerial, missing: this.#unanswered, action };
+      this.#waiters = [...this.#waiters, waiter];
     }
   }
 
@@ -94,3 +95,6 @@ export class Incoming {
     for (const { action } of ready) action();
   }
 }
+
+/** Of ten thousand idle channels nobody waits on any. */
+const NONE: readonly Waiter[] = [];
