@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { pskIdentityOf } from '../src/ids.ts';
 import { packageFile } from '../src/store/policy.ts';
 import { NAF } from './_run.ts';
-import { TLS13 } from './_floor.ts';
+import { TLS13 } from './_floor-node.ts';
 
 export interface IdleOrder {
   readonly bare: boolean;

@@ -1,0 +1,65 @@
+/** The devices of a floor in Node: each counts and hashes its frames and answers them, in one write a chunk. */
+import { once } from 'node:events';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect } from 'node:tls';
+import {
+  ANSWER_OCTETS,
+  FLOOR_KEY,
+  FRAME_HEAD_OCTETS,
+  TLS13,
+  type FloorOrder,
+} from './_floor-node.ts';
+import { about, takeOrders } from './_orders.ts';
+import { emptyTally, PAYLOAD_OCTETS, tell, type Tally } from './_payloads.ts';
+
+const FRAME_OCTETS = FRAME_HEAD_OCTETS + PAYLOAD_OCTETS;
+const { tls } = about<FloorOrder>();
+const tallies: Tally[] = [];
+
+async function dial(port: number): Promise<Socket> {
+  const host = '127.0.0.1';
+  const socket = tls
+    ? connect({
+        ...{ ...TLS13, host, port },
+        pskCallback: () => ({ psk: FLOOR_KEY, identity: 'floor' }),
+        checkServerIdentity: () => undefined,
+      })
+    : connectTcp({ host, port });
+  await once(socket, tls ? 'secureConnect' : 'connect');
+  return socket;
+}
+
+async function open(port: number, n: number): Promise<void> {
+  tallies[n] = emptyTally();
+  const socket = await dial(port);
+  socket.setNoDelay(true);
+  socket.on('error', () => undefined);
+  const number = Buffer.alloc(4);
+  number.writeUInt32BE(n);
+  socket.write(number);
+  let rest: Buffer | undefined;
+  socket.on('data', (chunk: Buffer) => {
+    const octets = rest ? Buffer.concat([rest, chunk]) : chunk;
+    const frames = Math.floor(octets.length / FRAME_OCTETS);
+    const tally = (tallies[n] ??= emptyTally());
+    for (let i = 0; i < frames; i += 1) tell(tally, octets, i * FRAME_OCTETS + FRAME_HEAD_OCTETS);
+    const end = frames * FRAME_OCTETS;
+    rest = end < octets.length ? octets.subarray(end) : undefined;
+    if (frames > 0) socket.write(Buffer.alloc(frames * ANSWER_OCTETS));
+  });
+}
+
+takeOrders({
+  dial: async (port = 0, from = 0, to = 0, atOnce = 1) => {
+    let next = from;
+    const one = async (): Promise<void> => {
+      while (next < to) await open(port, next++);
+    };
+    await Promise.all(Array.from({ length: atOnce }, one));
+  },
+  got: () => {
+    const got = tallies.splice(0);
+    tallies.push(...got.map(emptyTally));
+    return { got };
+  },
+});

@@ -1,0 +1,33 @@
+/** gba-push in bench/sides.ts: the NAF is the sender, the UEs are a process of their own; all by the public API. */
+import { startNode } from './_program.ts';
+import type { Side } from './_side.ts';
+import type { NafOrder } from './_gba-naf.ts';
+import type { UesOrder } from './_gba-ues.ts';
+
+export interface GbaOptions {
+  readonly ues: number;
+  /** Where the UEs keep what they handled: in memory, or each in a file. */
+  readonly log: 'memory' | 'disk';
+}
+
+/** Every UE has an association out of a real GPI, and an open layer, when it resolves. */
+export async function openGba({ ues, log }: GbaOptions): Promise<Side> {
+  const uesOrder: UesOrder = { ues, log };
+  const devices = await startNode('_gba-ues.ts', 'devices', uesOrder);
+  const { ports } = await devices.ask<{ ports: number[] }>('listen');
+  const nafOrder: NafOrder = { ports };
+  const server = await startNode('_gba-naf.ts', 'server', nafOrder);
+  await server.ask('bootstrap', ues);
+  await devices.ask('got');
+  return {
+    name: log === 'memory' ? 'gba-push' : 'gba-push, log on disk',
+    about:
+      'the NAF takes push(), sends it, and settles the receipt when the UE has handled it; ' +
+      `NAF and sender are one process; handled ids ${log === 'memory' ? 'in memory' : 'on disk'}`,
+    programs: { server, devices },
+    async close() {
+      await server.end();
+      await devices.end();
+    },
+  };
+}

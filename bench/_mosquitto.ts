@@ -1,0 +1,116 @@
+/** Mosquitto in bench/sides.ts, with what helps it: nothing on disk, no log, no limits, no delay of small segments. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { MqttDevicesOrder } from './_mqtt-devices.ts';
+import { MQTT_IDENTITY, MQTT_KEY } from './_mqtt.ts';
+import { startNode, startSilent, type Program } from './_program.ts';
+import type { Side } from './_side.ts';
+
+/** What else there is says who may connect, and by what key. */
+export const MOSQUITTO_SETTINGS = [
+  'persistence false',
+  'log_dest none',
+  'connection_messages false',
+  'sys_interval 0',
+  'max_inflight_messages 0',
+  'max_queued_messages 0',
+  'set_tcp_nodelay true',
+  'tls_version tlsv1.3',
+  'ciphers_tls1.3 TLS_AES_128_GCM_SHA256',
+];
+
+export function mosquittoVersion(): string | undefined {
+  try {
+    const said = execFileSync('mosquitto', ['-h'], { encoding: 'utf8', stdio: 'pipe' });
+    return /version ([\d.]+)/.exec(said)?.[1];
+  } catch (error) {
+    // It prints its help and exits with 3.
+    const { stdout } = error as { stdout?: string };
+    return /version ([\d.]+)/.exec(stdout ?? '')?.[1];
+  }
+}
+
+export interface Broker {
+  readonly program: Program;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** @throws Error when it does not listen within 5 s. */
+export async function startMosquitto(): Promise<Broker> {
+  const folder = mkdtempSync(join(tmpdir(), 'gba-push-mosquitto-'));
+  const port = await freePort();
+  const keys = join(folder, 'psk');
+  writeFileSync(keys, `${MQTT_IDENTITY}:${MQTT_KEY.toString('hex')}\n`, { mode: 0o600 });
+  const config = join(folder, 'mosquitto.conf');
+  const who = process.getuid?.() === 0 ? ['user root'] : [];
+  const own = [
+    `listener ${port} 127.0.0.1`,
+    'psk_hint bench',
+    `psk_file ${keys}`,
+    'allow_anonymous true',
+  ];
+  writeFileSync(config, [...who, ...own, ...MOSQUITTO_SETTINGS, ''].join('\n'), { mode: 0o600 });
+  const program = startSilent('mosquitto', ['-c', config], 'server');
+  await listening(port);
+  return {
+    program,
+    port,
+    async close() {
+      await program.end();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export async function openMosquitto(ues: number): Promise<Side> {
+  const broker = await startMosquitto();
+  const order: MqttDevicesOrder = { publishesAcks: true };
+  const devices = await startNode('_mqtt-devices.ts', 'devices', order);
+  await devices.ask('dial', broker.port, 0, ues, 16);
+  const sender = await startNode('_mqtt-sender.ts', 'devices');
+  await sender.ask('dial', broker.port);
+  const version = mosquittoVersion();
+  return {
+    name: 'Mosquitto',
+    about:
+      'the sender publishes with QoS 1, the device acknowledges and publishes to a topic (QoS 0) to which ' +
+      'the sender subscribes; the broker alone is the server; the sender is a process on the CPU of the devices',
+    ...(version && { version }),
+    programs: { server: broker.program, sender, devices },
+    async close() {
+      await sender.end();
+      await devices.end();
+      await broker.close();
+    },
+  };
+}
+
+/** Mosquitto does not take port 0. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+async function listening(port: number): Promise<void> {
+  for (let left = 100; left > 0; left -= 1) {
+    const socket = connect(port, '127.0.0.1');
+    const up = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (up) return;
+    await pause(50);
+  }
+  throw new Error('mosquitto does not listen');
+}
