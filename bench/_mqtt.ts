@@ -37,7 +37,7 @@ export class MqttConnection {
   /** Octets to write into, at the returned offset of `out`; they leave at the end of this turn. */
   reserve(length: number): number {
     const at = this.#outLength;
-    if (at === 0) process.nextTick(this.#flush);
+    if (at === 0) setImmediate(this.#flush);
     if (at + length > this.#out.length) {
       const grown = Buffer.allocUnsafe(2 * (at + length));
       this.#out.copy(grown, 0, 0, at);

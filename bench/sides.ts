@@ -9,6 +9,7 @@
  */
 import { parseArgs } from 'node:util';
 import { openAedes } from './_aedes.ts';
+import { compileFloor, openCFloor } from './_floor-c.ts';
 import { openNodeFloor } from './_floor-node.ts';
 import { openGba } from './_gba.ts';
 import { MOSQUITTO_SETTINGS, mosquittoVersion, openMosquitto } from './_mosquitto.ts';
@@ -34,6 +35,7 @@ const mostUes = Math.max(...ues);
 /** A UE holds 500,000 ids of one NAF at the most; see `HandledSet`. */
 const AT_MOST = 150_000;
 
+const floor = compileFloor();
 const openers: Readonly<Record<string, () => Promise<Side>>> = {
   'gba-push': () => openGba({ ues: mostUes, log: 'memory' }),
   'gba-push-disk': () => openGba({ ues: mostUes, log: 'disk' }),
@@ -41,11 +43,13 @@ const openers: Readonly<Record<string, () => Promise<Side>>> = {
   aedes: () => openAedes(mostUes),
   'node-tls': () => openNodeFloor(mostUes, 'TLS'),
   'node-tcp': () => openNodeFloor(mostUes, 'TCP'),
+  ...(floor !== undefined && { c: () => openCFloor(floor, mostUes) }),
 };
 const only = values.only?.split(',') ?? Object.keys(openers);
 
 console.log(machine());
 if (openers['mosquitto'] === undefined) console.log('skipped: Mosquitto (there is no `mosquitto`)');
+if (floor === undefined) console.log('skipped: the C floor (it takes gcc and libssl-dev)');
 const sides: Side[] = [];
 for (const [name, open] of Object.entries(openers))
   if (only.includes(name)) sides.push(await open());

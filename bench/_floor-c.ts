@@ -1,0 +1,52 @@
+/** The floor in C, `_floor.c`: what OpenSSL and the kernel take, and nothing else. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startLines } from './_program.ts';
+import type { Side } from './_side.ts';
+
+export interface CFloor {
+  readonly path: string;
+  readonly openssl: string;
+  readonly remove: () => void;
+}
+
+/** Undefined where there is no compiler, or no OpenSSL to compile against. */
+export function compileFloor(): CFloor | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'gba-push-floor-'));
+  const path = join(folder, 'floor');
+  const source = fileURLToPath(new URL('_floor.c', import.meta.url));
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    execFileSync('gcc', ['-O2', '-o', path, source, '-lssl', '-lcrypto'], { stdio: 'pipe' });
+    const openssl = execFileSync(path, ['version'], { encoding: 'utf8' }).trim();
+    return { path, openssl, remove };
+  } catch {
+    remove();
+    return undefined;
+  }
+}
+
+export async function openCFloor({ path, openssl, remove }: CFloor, ues: number): Promise<Side> {
+  const server = await startLines(path, ['server'], 'server');
+  const { port } = await server.ask<{ port: number }>('listen');
+  const devices = await startLines(path, ['devices'], 'devices');
+  await devices.ask('dial', port, 0, ues, 16);
+  await server.ask('connected', ues);
+  return {
+    name: 'C, OpenSSL',
+    about:
+      'fixed frames between two C programs over OpenSSL and epoll, one write a connection and turn',
+    version: openssl,
+    programs: { server, devices },
+    async close() {
+      await devices.end();
+      await server.end();
+      remove();
+    },
+  };
+}

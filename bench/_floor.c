@@ -1,0 +1,379 @@
+/*
+ * The floor in C: frames of a push's size over OpenSSL, TLS 1.3 with a PSK, counted and answered; one process
+ * is the server and sender (`floor server`), another the devices (`floor devices`). Orders are lines on stdin,
+ * each answered by a line of JSON. A write for each connection and turn, as everywhere in this benchmark.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAYLOAD = 100, HEAD = 49, FRAME = HEAD + PAYLOAD, ANSWER = 6, POOL = 4096, MOST = 20000, TIMES = 1000000 };
+
+/* One connection; what it has to say waits in `out`, which is there only while something waits. */
+struct line {
+  SSL *ssl;
+  int fd, device, open, dirty;
+  uint32_t count, hash;
+  int partial;
+  unsigned char rest[FRAME];
+  unsigned char *out;
+  int length, size;
+};
+
+static SSL_CTX *context;
+static int loop, listener = -1, is_server;
+static struct line *lines[MOST];
+static struct line *dirty[MOST];
+static int dirty_count, open_count;
+static unsigned char pool[POOL][PAYLOAD];
+static unsigned char chunk[1 << 17];
+
+/* The job that runs: at the server a push, at the devices a dial. */
+static struct {
+  int running, ues, window, most;
+  double ms, started, now, sent_at;
+  int sent, acked;
+} job;
+static struct { int running, port, next, to, at_once, under_way; double started; } dialing;
+static int awaited = -1;
+static float times[TIMES];
+
+static void die(const char *what) {
+  fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+  ERR_print_errors_fp(stderr);
+  exit(1);
+}
+
+static double now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+/* xorshift32, as in _payloads.ts. */
+static void make_pool(void) {
+  uint32_t x = 2463534242u;
+  for (int n = 0; n < POOL; n++)
+    for (int i = 0; i < PAYLOAD; i++) {
+      x ^= x << 13;
+      x ^= x >> 17;
+      x ^= x << 5;
+      pool[n][i] = x & 0xff;
+    }
+}
+
+static void tell(struct line *line, const unsigned char *payload) {
+  uint32_t hash = line->hash;
+  for (int i = 0; i < PAYLOAD; i += 4) {
+    uint32_t word = payload[i] | payload[i + 1] << 8 | payload[i + 2] << 16 | (uint32_t)payload[i + 3] << 24;
+    hash = (hash ^ word) * 0x9e3779b1u;
+    hash = hash << 13 | hash >> 19;
+  }
+  line->hash = hash;
+  line->count++;
+}
+
+static unsigned char *reserve(struct line *line, int octets) {
+  if (line->length + octets > line->size) {
+    line->size = 2 * (line->length + octets);
+    line->out = realloc(line->out, line->size);
+    if (!line->out) die("memory");
+  }
+  unsigned char *at = line->out + line->length;
+  line->length += octets;
+  if (!line->dirty) {
+    line->dirty = 1;
+    dirty[dirty_count++] = line;
+  }
+  return at;
+}
+
+static void flush(struct line *line) {
+  line->dirty = 0;
+  int done = 0;
+  while (done < line->length) {
+    int wrote = SSL_write(line->ssl, line->out + done, line->length - done);
+    if (wrote > 0) done += wrote;
+    else if (SSL_get_error(line->ssl, wrote) != SSL_ERROR_WANT_WRITE) die("write");
+    else break;
+  }
+  line->length -= done;
+  if (line->length > 0) {
+    memmove(line->out, line->out + done, line->length);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = line};
+    epoll_ctl(loop, EPOLL_CTL_MOD, line->fd, &event);
+    return;
+  }
+  free(line->out);
+  line->out = NULL;
+  line->size = 0;
+}
+
+static void push_next(void) {
+  struct line *line = lines[job.sent % job.ues];
+  unsigned char *at = reserve(line, FRAME);
+  memset(at, 'x', HEAD);
+  memcpy(at + HEAD, pool[job.sent % POOL], PAYLOAD);
+  job.sent++;
+}
+
+static int ascending(const void *a, const void *b) {
+  float x = *(const float *)a, y = *(const float *)b;
+  return (x > y) - (x < y);
+}
+
+static void job_done(void) {
+  int n = job.window == 1 ? (job.acked < TIMES ? job.acked : TIMES) : 0;
+  job.running = 0;
+  double seconds = (now_ms() - job.started) / 1e3;
+  qsort(times, n, sizeof *times, ascending);
+  printf("{\"count\":%d,\"seconds\":%.9f,\"p50\":%.3f,\"p99\":%.3f}\n", job.acked, seconds,
+         n ? times[n / 2] : 0, n ? times[(int)(n * 0.99)] : 0);
+}
+
+static void acked(void) {
+  job.acked++;
+  if (job.window == 1 || job.acked % 32 == 0) job.now = now_ms();
+  if (job.window == 1) {
+    if (job.acked <= TIMES) times[job.acked - 1] = (job.now - job.sent_at) * 1e3;
+    job.sent_at = job.now;
+  }
+  if (job.sent < job.most && job.now - job.started < job.ms) push_next();
+  else if (job.acked == job.sent) job_done();
+}
+
+static void opened(struct line *line);
+static void dial_next(void);
+
+/* What a device gets are frames, what the server gets are a device's number, then answers. */
+static void take(struct line *line, const unsigned char *octets, int length) {
+  while (length > 0) {
+    int unit = !is_server ? FRAME : line->device < 0 ? 4 : ANSWER;
+    const unsigned char *whole = octets;
+    int used = unit - line->partial;
+    if (length < used) {
+      memcpy(line->rest + line->partial, octets, length);
+      line->partial += length;
+      return;
+    }
+    if (line->partial > 0) {
+      memcpy(line->rest + line->partial, octets, used);
+      whole = line->rest;
+      line->partial = 0;
+    }
+    octets += used;
+    length -= used;
+    if (!is_server) {
+      tell(line, whole + HEAD);
+      memset(reserve(line, ANSWER), 0, ANSWER);
+    } else if (line->device < 0) {
+      line->device = whole[0] << 24 | whole[1] << 16 | whole[2] << 8 | whole[3];
+      if (line->device >= MOST) die("too many devices");
+      lines[line->device] = line;
+      open_count++;
+    } else acked();
+  }
+}
+
+static void end(struct line *line) {
+  if (line->device >= 0 && line->open) {
+    lines[line->device] = NULL;
+    open_count--;
+  }
+  if (line->dirty) for (int i = 0; i < dirty_count; i++) if (dirty[i] == line) dirty[i] = dirty[--dirty_count];
+  SSL_free(line->ssl);
+  close(line->fd);
+  free(line->out);
+  free(line);
+}
+
+static void serve(struct line *line, uint32_t events) {
+  if (!line->open) {
+    int done = SSL_do_handshake(line->ssl);
+    if (done != 1) {
+      int why = SSL_get_error(line->ssl, done);
+      if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) die("handshake");
+      return;
+    }
+    line->open = 1;
+    if (!is_server) opened(line);
+  }
+  if (events & EPOLLOUT && line->length > 0) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = line};
+    epoll_ctl(loop, EPOLL_CTL_MOD, line->fd, &event);
+    flush(line);
+  }
+  /* Until there is nothing: OpenSSL reads ahead, and what it holds wakes nobody. */
+  for (;;) {
+    int length = SSL_read(line->ssl, chunk, sizeof chunk);
+    if (length > 0) take(line, chunk, length);
+    else if (SSL_get_error(line->ssl, length) == SSL_ERROR_WANT_READ) return;
+    else return end(line);
+  }
+}
+
+static struct line *line_of(int fd, int device) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  struct line *line = calloc(1, sizeof *line);
+  line->fd = fd;
+  line->device = device;
+  line->ssl = SSL_new(context);
+  SSL_set_fd(line->ssl, fd);
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = line};
+  if (epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) < 0) die("epoll");
+  return line;
+}
+
+static void accept_all(void) {
+  for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0;) {
+    struct line *line = line_of(fd, -1);
+    SSL_set_accept_state(line->ssl);
+  }
+}
+
+static void dial_next(void) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(dialing.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  /* On loopback this takes no round trip to anywhere. */
+  if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0) die("connect");
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  struct line *line = line_of(fd, dialing.next++);
+  dialing.under_way++;
+  SSL_set_connect_state(line->ssl);
+  serve(line, 0);
+}
+
+static void opened(struct line *line) {
+  lines[line->device] = line;
+  open_count++;
+  uint32_t n = line->device;
+  unsigned char number[4] = {n >> 24, n >> 16, n >> 8, n};
+  memcpy(reserve(line, 4), number, 4);
+  dialing.under_way--;
+}
+
+static void order(char *text) {
+  int a = 0, b = 0, c = 0, d = 0;
+  char name[16] = "";
+  sscanf(text, "%15s %d %d %d %d", name, &a, &b, &c, &d);
+  if (!strcmp(name, "listen")) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof at;
+    listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 1024) < 0) die("listen");
+    getsockname(listener, (struct sockaddr *)&at, &length);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listener};
+    epoll_ctl(loop, EPOLL_CTL_ADD, listener, &event);
+    printf("{\"port\":%d}\n", ntohs(at.sin_port));
+  } else if (!strcmp(name, "connected")) awaited = a;
+  else if (!strcmp(name, "push")) {
+    double now = now_ms();
+    memset(&job, 0, sizeof job);
+    job.running = 1;
+    job.ues = a;
+    job.window = b;
+    job.ms = c;
+    job.most = d;
+    job.started = job.now = job.sent_at = now;
+    for (int i = 0; i < b; i++) push_next();
+  } else if (!strcmp(name, "dial")) {
+    dialing.running = 1;
+    dialing.port = a;
+    dialing.next = b;
+    dialing.to = c;
+    dialing.started = now_ms();
+    dialing.at_once = d;
+  } else if (!strcmp(name, "got")) {
+    printf("{\"got\":[");
+    for (int i = 0; i < open_count; i++) {
+      printf("%s{\"count\":%u,\"hash\":%u}", i ? "," : "", lines[i]->count, lines[i]->hash);
+      lines[i]->count = lines[i]->hash = 0;
+    }
+    printf("]}\n");
+  } else die(name);
+}
+
+static void read_orders(void) {
+  static char text[256];
+  static int length;
+  int got = read(0, text + length, sizeof text - 1 - length);
+  if (got <= 0) exit(0);
+  length += got;
+  text[length] = 0;
+  for (char *end; (end = strchr(text, '\n'));) {
+    *end = 0;
+    order(text);
+    length -= end + 1 - text;
+    memmove(text, end + 1, length + 1);
+  }
+}
+
+static unsigned psk_of_client(SSL *ssl, const char *identity, unsigned char *psk, unsigned size) {
+  (void)ssl, (void)identity;
+  if (size < 32) return 0;
+  memset(psk, 7, 32);
+  return 32;
+}
+
+static unsigned psk_of_server(SSL *ssl, const char *hint, char *identity, unsigned identity_size,
+                              unsigned char *psk, unsigned size) {
+  (void)hint;
+  if (identity_size < 6) return 0;
+  strcpy(identity, "floor");
+  return psk_of_client(ssl, identity, psk, size);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1 && !strcmp(argv[1], "version")) return puts(OpenSSL_version(OPENSSL_VERSION_STRING)) < 0;
+  is_server = argc > 1 && !strcmp(argv[1], "server");
+  setvbuf(stdout, NULL, _IOLBF, 0);
+  make_pool();
+  context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
+  SSL_CTX_set1_groups_list(context, "X25519");
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context, 1);
+  if (is_server) SSL_CTX_set_psk_server_callback(context, psk_of_client);
+  else SSL_CTX_set_psk_client_callback(context, psk_of_server);
+
+  loop = epoll_create1(0);
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, events[256];
+  epoll_ctl(loop, EPOLL_CTL_ADD, 0, &event);
+  printf("{}\n");
+  for (;;) {
+    int n = epoll_wait(loop, events, 256, dirty_count ? 0 : -1);
+    for (int i = 0; i < n; i++) {
+      void *whose = events[i].data.ptr;
+      if (whose == NULL) read_orders();
+      else if (whose == &listener) accept_all();
+      else serve(whose, events[i].events);
+    }
+    if (dialing.running) {
+      while (dialing.under_way < dialing.at_once && dialing.next < dialing.to) dial_next();
+      if (dialing.next == dialing.to && dialing.under_way == 0) {
+        dialing.running = 0;
+        printf("{\"ms\":%.3f}\n", now_ms() - dialing.started);
+      }
+    } else if (awaited >= 0 && open_count >= awaited) {
+      awaited = -1;
+      printf("{}\n");
+    }
+    for (int i = 0; i < dirty_count; i++) flush(dirty[i]);
+    dirty_count = 0;
+  }
+}
