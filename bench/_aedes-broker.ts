@@ -4,8 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
 import { Aedes } from 'aedes';
 import { MQTT_KEY } from './_mqtt.ts';
-import { takeOrders } from './_orders.ts';
-import { pump, type PushTo } from './_pump.ts';
+import { serveSender, type PushTo } from './_pump.ts';
 
 const broker = await Aedes.createBroker({ heartbeatInterval: 3_600_000, queueLimit: 100_000 });
 const server = createServer(
@@ -32,29 +31,31 @@ broker.on('ack', (_packet, { id }) => {
   acked();
 });
 
-const pushTo: PushTo = (device, payload, acked) => {
-  const id = `device-${device}`;
+function expect(id: string, acked: () => void): void {
   const own = waiting.get(id);
   if (own === undefined) waiting.set(id, [acked]);
   else own.push(acked);
-  const packet = {
-    cmd: 'publish',
-    topic: `d/${device}`,
-    payload,
-    qos: 1,
-    retain: false,
-    dup: false,
-  } as const;
+}
+
+function publish(topic: string, payload: Buffer): void {
+  const packet = { cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false } as const;
   broker.publish(packet, (error) => {
     if (error) throw error;
   });
-};
+}
 
-takeOrders({
+const pushTo: PushTo = (device, payload, acked) => {
+  expect(`device-${device}`, acked);
+  publish(`d/${device}`, payload);
+};
+const orders = {
   listen: async () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return { port: (server.address() as AddressInfo).port };
   },
-  push: (...job) => pump(pushTo, job as [number, number, number, number]),
+};
+serveSender(pushTo, orders, (ues, payload, acked) => {
+  for (let n = 0; n < ues; n += 1) expect(`device-${n}`, acked);
+  publish('all', payload);
 });

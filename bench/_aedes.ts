@@ -1,26 +1,30 @@
 /** aedes in bench/sides.ts, inside the process of the sender: the PUBACK of a device reaches it as an event. */
 import { readFileSync } from 'node:fs';
 import type { MqttDevicesOrder } from './_mqtt-devices.ts';
-import { startNode } from './_program.ts';
+import { endAll, startNode } from './_program.ts';
 import type { Side } from './_side.ts';
+import { connectAll, type Stage } from './_stage.ts';
 
-export async function openAedes(ues: number): Promise<Side> {
-  const server = await startNode('_aedes-broker.ts', 'server');
+export async function stageAedes(flags: readonly string[] = []): Promise<Stage> {
+  const server = await startNode('_aedes-broker.ts', 'server', {}, flags);
   const { port } = await server.ask<{ port: number }>('listen');
   const order: MqttDevicesOrder = { publishesAcks: false };
   const devices = await startNode('_mqtt-devices.ts', 'devices', order);
-  await devices.ask('dial', port, 0, ues, 16);
   return {
     name: 'aedes',
-    about:
-      'broker and sender are one process, which hears the PUBACK of the device by the event `ack`',
+    connected: 'TLS, CONNECT, SUBSCRIBE to two topics; one key for all',
     version: aedesVersion(),
-    programs: { server, devices },
-    async close() {
-      await devices.end();
-      await server.end();
-    },
+    ...{ port, server, devices },
+    close: () => endAll(devices, server),
   };
+}
+
+export async function openAedes(ues: number): Promise<Side> {
+  const stage = await stageAedes();
+  await connectAll(stage, [0, ues, 16]);
+  const about =
+    'broker and sender are one process, which hears the PUBACK of the device by the event `ack`';
+  return { ...stage, about };
 }
 
 function aedesVersion(): string {

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startLines } from './_program.ts';
+import { endAll, startLines } from './_program.ts';
 import type { Side } from './_side.ts';
+import { connectAll, type Stage } from './_stage.ts';
 
 export interface CFloor {
   readonly path: string;
@@ -31,22 +32,24 @@ export function compileFloor(): CFloor | undefined {
   }
 }
 
-export async function openCFloor({ path, openssl, remove }: CFloor, ues: number): Promise<Side> {
+export async function stageCFloor({ path, openssl }: CFloor): Promise<Stage> {
   const server = await startLines(path, ['server'], 'server');
   const { port } = await server.ask<{ port: number }>('listen');
   const devices = await startLines(path, ['devices'], 'devices');
-  await devices.ask('dial', port, 0, ues, 16);
-  await server.ask('connected', ues);
   return {
     name: 'C, OpenSSL',
-    about:
-      'fixed frames between two C programs over OpenSSL and epoll, one write a connection and turn',
+    connected: 'TLS; one key for all; its devices are in C too',
     version: openssl,
-    programs: { server, devices },
-    async close() {
-      await devices.end();
-      await server.end();
-      remove();
-    },
+    ...{ port, server, devices },
+    close: () => endAll(devices, server),
   };
+}
+
+export async function openCFloor(floor: CFloor, ues: number): Promise<Side> {
+  const stage = await stageCFloor(floor);
+  await connectAll(stage, [0, ues, 16]);
+  await stage.server.ask('connected', ues);
+  const about =
+    'fixed frames between two C programs over OpenSSL and epoll, one write a connection and turn';
+  return { ...stage, about };
 }

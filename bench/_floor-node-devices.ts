@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
+import { serveDevices, tallyOf } from './_devices.ts';
 import {
   ANSWER_OCTETS,
   FLOOR_KEY,
@@ -9,12 +10,11 @@ import {
   TLS13,
   type FloorOrder,
 } from './_floor-node.ts';
-import { about, takeOrders } from './_orders.ts';
-import { emptyTally, PAYLOAD_OCTETS, tell, type Tally } from './_payloads.ts';
+import { about } from './_orders.ts';
+import { PAYLOAD_OCTETS, tell } from './_payloads.ts';
 
 const FRAME_OCTETS = FRAME_HEAD_OCTETS + PAYLOAD_OCTETS;
 const { tls } = about<FloorOrder>();
-const tallies: Tally[] = [];
 
 async function dial(port: number): Promise<Socket> {
   const host = '127.0.0.1';
@@ -29,8 +29,7 @@ async function dial(port: number): Promise<Socket> {
   return socket;
 }
 
-async function open(port: number, n: number): Promise<void> {
-  tallies[n] = emptyTally();
+async function open(port: number, n: number): Promise<Socket> {
   const socket = await dial(port);
   socket.setNoDelay(true);
   socket.on('error', () => undefined);
@@ -41,25 +40,13 @@ async function open(port: number, n: number): Promise<void> {
   socket.on('data', (chunk: Buffer) => {
     const octets = rest ? Buffer.concat([rest, chunk]) : chunk;
     const frames = Math.floor(octets.length / FRAME_OCTETS);
-    const tally = (tallies[n] ??= emptyTally());
+    const tally = tallyOf(n);
     for (let i = 0; i < frames; i += 1) tell(tally, octets, i * FRAME_OCTETS + FRAME_HEAD_OCTETS);
     const end = frames * FRAME_OCTETS;
     rest = end < octets.length ? octets.subarray(end) : undefined;
     if (frames > 0) socket.write(Buffer.alloc(frames * ANSWER_OCTETS));
   });
+  return socket;
 }
 
-takeOrders({
-  dial: async (port = 0, from = 0, to = 0, atOnce = 1) => {
-    let next = from;
-    const one = async (): Promise<void> => {
-      while (next < to) await open(port, next++);
-    };
-    await Promise.all(Array.from({ length: atOnce }, one));
-  },
-  got: () => {
-    const got = tallies.splice(0);
-    tallies.push(...got.map(emptyTally));
-    return { got };
-  },
-});
+serveDevices(open);

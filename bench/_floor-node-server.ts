@@ -10,9 +10,9 @@ import {
   TLS13,
   type FloorOrder,
 } from './_floor-node.ts';
-import { about, takeOrders } from './_orders.ts';
+import { about } from './_orders.ts';
 import { PAYLOAD_OCTETS } from './_payloads.ts';
-import { pump, type PushTo } from './_pump.ts';
+import { serveSender, type PushTo } from './_pump.ts';
 
 const FRAME_OCTETS = FRAME_HEAD_OCTETS + PAYLOAD_OCTETS;
 const HEAD = Buffer.alloc(FRAME_HEAD_OCTETS, 'x');
@@ -67,7 +67,7 @@ const pushTo: PushTo = (device, payload, acked) => {
   lines[device]?.push(payload, acked);
 };
 
-takeOrders({
+serveSender(pushTo, {
   listen: async () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -76,5 +76,4 @@ takeOrders({
   connected: async (ues = 0) => {
     while (Object.keys(lines).length < ues) await pause(5);
   },
-  push: (...job) => pump(pushTo, job as [number, number, number, number]),
 });

@@ -1,6 +1,7 @@
 /** The floors in Node: frames of a push's size over TCP, or TLS, counted and answered; nobody parses or records. */
-import { startNode } from './_program.ts';
+import { endAll, startNode } from './_program.ts';
 import type { Side } from './_side.ts';
+import { connectAll, type Stage } from './_stage.ts';
 
 export interface FloorOrder {
   readonly tls: boolean;
@@ -18,20 +19,26 @@ export const TLS13 = {
   ecdhCurve: 'X25519',
 } as const;
 
-export async function openNodeFloor(ues: number, transport: 'TCP' | 'TLS'): Promise<Side> {
+export async function stageNodeFloor(
+  transport: 'TCP' | 'TLS',
+  flags: readonly string[] = [],
+): Promise<Stage> {
   const order: FloorOrder = { tls: transport === 'TLS' };
-  const server = await startNode('_floor-node-server.ts', 'server', order);
+  const server = await startNode('_floor-node-server.ts', 'server', order, flags);
   const { port } = await server.ask<{ port: number }>('listen');
   const devices = await startNode('_floor-node-devices.ts', 'devices', order);
-  await devices.ask('dial', port, 0, ues, 16);
-  await server.ask('connected', ues);
   return {
     name: `bare Node ${transport}`,
-    about: `fixed frames over Node's ${transport} sockets, one write a connection and turn; no floor parses or records`,
-    programs: { server, devices },
-    async close() {
-      await devices.end();
-      await server.end();
-    },
+    connected: transport === 'TLS' ? 'TLS; one key for all' : 'TCP',
+    ...{ port, server, devices },
+    close: () => endAll(devices, server),
   };
+}
+
+export async function openNodeFloor(ues: number, transport: 'TCP' | 'TLS'): Promise<Side> {
+  const stage = await stageNodeFloor(transport);
+  await connectAll(stage, [0, ues, 16]);
+  await stage.server.ask('connected', ues);
+  const about = `fixed frames over Node's ${transport} sockets, one write a connection and turn; nobody parses or records`;
+  return { ...stage, about };
 }

@@ -42,7 +42,7 @@ static unsigned char chunk[1 << 17];
 
 /* The job that runs: at the server a push, at the devices a dial. */
 static struct {
-  int running, ues, window, most;
+  int ues, window, most, broadcast;
   double ms, started, now, sent_at;
   int sent, acked;
 } job;
@@ -125,7 +125,7 @@ static void push_next(void) {
   struct line *line = lines[job.sent % job.ues];
   unsigned char *at = reserve(line, FRAME);
   memset(at, 'x', HEAD);
-  memcpy(at + HEAD, pool[job.sent % POOL], PAYLOAD);
+  memcpy(at + HEAD, pool[job.broadcast ? 0 : job.sent % POOL], PAYLOAD);
   job.sent++;
 }
 
@@ -136,10 +136,9 @@ static int ascending(const void *a, const void *b) {
 
 static void job_done(void) {
   int n = job.window == 1 ? (job.acked < TIMES ? job.acked : TIMES) : 0;
-  job.running = 0;
   double seconds = (now_ms() - job.started) / 1e3;
   qsort(times, n, sizeof *times, ascending);
-  printf("{\"count\":%d,\"seconds\":%.9f,\"p50\":%.3f,\"p99\":%.3f}\n", job.acked, seconds,
+  printf("{\"ms\":%.6f,\"count\":%d,\"seconds\":%.9f,\"p50\":%.3f,\"p99\":%.3f}\n", seconds * 1e3, job.acked, seconds,
          n ? times[n / 2] : 0, n ? times[(int)(n * 0.99)] : 0);
 }
 
@@ -188,6 +187,7 @@ static void take(struct line *line, const unsigned char *octets, int length) {
 }
 
 static void end(struct line *line) {
+  SSL_shutdown(line->ssl);
   if (line->device >= 0 && line->open) {
     lines[line->device] = NULL;
     open_count--;
@@ -265,6 +265,15 @@ static void opened(struct line *line) {
   dialing.under_way--;
 }
 
+static void begin(const int what[4]) {
+  memset(&job, 0, sizeof job);
+  job.ues = what[0];
+  job.window = what[1];
+  job.ms = what[2];
+  job.most = what[3];
+  job.started = job.now = job.sent_at = now_ms();
+}
+
 static void order(char *text) {
   int a = 0, b = 0, c = 0, d = 0;
   char name[16] = "";
@@ -280,14 +289,7 @@ static void order(char *text) {
     printf("{\"port\":%d}\n", ntohs(at.sin_port));
   } else if (!strcmp(name, "connected")) awaited = a;
   else if (!strcmp(name, "push")) {
-    double now = now_ms();
-    memset(&job, 0, sizeof job);
-    job.running = 1;
-    job.ues = a;
-    job.window = b;
-    job.ms = c;
-    job.most = d;
-    job.started = job.now = job.sent_at = now;
+    begin((int[]){a, b, c, d});
     for (int i = 0; i < b; i++) push_next();
   } else if (!strcmp(name, "dial")) {
     dialing.running = 1;
@@ -296,6 +298,13 @@ static void order(char *text) {
     dialing.to = c;
     dialing.started = now_ms();
     dialing.at_once = d;
+  } else if (!strcmp(name, "hangUp")) {
+    for (int i = 0; i < MOST; i++) if (lines[i]) end(lines[i]);
+    printf("{}\n");
+  } else if (!strcmp(name, "broadcast")) {
+    begin((int[]){a, a, 0, a});
+    job.broadcast = 1;
+    for (int i = 0; i < a; i++) push_next();
   } else if (!strcmp(name, "got")) {
     printf("{\"got\":[");
     for (int i = 0; i < open_count; i++) {

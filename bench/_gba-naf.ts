@@ -8,9 +8,9 @@ import {
   openMemoryStore,
   systemClock,
 } from '../src/index.ts';
-import { about, takeOrders } from './_orders.ts';
+import { about } from './_orders.ts';
 import { payloadOf } from './_payloads.ts';
-import { pump, type PushTo } from './_pump.ts';
+import { serveSender, type PushTo } from './_pump.ts';
 import { NAF } from './_run.ts';
 import { subscriberOf } from './_sims.ts';
 
@@ -49,8 +49,7 @@ const pushTo: PushTo = (device, payload, acked) => {
   });
 };
 
-takeOrders({
-  push: (...job) => pump(pushTo, job as [number, number, number, number]),
+serveSender(pushTo, {
   /** One push to each, which finds no layer. */
   bootstrap: async (ues = 0) => {
     let next = 0;

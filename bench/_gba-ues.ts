@@ -11,8 +11,9 @@ import {
   openMemoryHandledLog,
   openMemoryStore,
 } from '../src/index.ts';
-import { about, takeOrders } from './_orders.ts';
-import { emptyTally, tell } from './_payloads.ts';
+import { serveDevices, tallyOf } from './_devices.ts';
+import { about } from './_orders.ts';
+import { tell } from './_payloads.ts';
 import { simOf } from './_sims.ts';
 
 export interface UesOrder {
@@ -27,7 +28,6 @@ process.once('exit', () => {
 });
 process.once('SIGTERM', () => process.exit());
 const policy = loadTlsPolicy();
-const tallies = Array.from({ length: ues }, emptyTally);
 
 async function listen(n: number): Promise<number> {
   const ue = await listenForPushes({
@@ -36,7 +36,7 @@ async function listen(n: number): Promise<number> {
     policy,
     connectPolicy: demoConnectPolicy,
     handler: ({ payload }) => {
-      tell((tallies[n] ??= emptyTally()), payload, 0);
+      tell(tallyOf(n), payload, 0);
     },
     handledLog:
       log === 'memory'
@@ -46,15 +46,10 @@ async function listen(n: number): Promise<number> {
   return ue.address.port;
 }
 
-takeOrders({
+serveDevices(undefined, {
   listen: async () => {
     const ports: number[] = [];
     for (let n = 0; n < ues; n += 1) ports.push(await listen(n));
     return { ports };
-  },
-  got: () => {
-    const got = tallies.splice(0);
-    tallies.push(...got.map(emptyTally));
-    return { got };
   },
 });

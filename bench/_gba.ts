@@ -1,6 +1,8 @@
 /** gba-push in bench/sides.ts: the NAF is the sender, the UEs are a process of their own; all by the public API. */
-import { startNode } from './_program.ts';
+import type { KnownNafOrder } from './_gba-known-naf.ts';
+import { endAll, startNode } from './_program.ts';
 import type { Side } from './_side.ts';
+import type { Stage } from './_stage.ts';
 import type { NafOrder } from './_gba-naf.ts';
 import type { UesOrder } from './_gba-ues.ts';
 
@@ -24,10 +26,25 @@ export async function openGba({ ues, log }: GbaOptions): Promise<Side> {
     about:
       'the NAF takes push(), sends it, and settles the receipt when the UE has handled it; ' +
       `NAF and sender are one process; handled ids ${log === 'memory' ? 'in memory' : 'on disk'}`,
-    programs: { server, devices },
-    async close() {
-      await server.end();
-      await devices.end();
-    },
+    ...{ server, devices },
+    close: () => endAll(server, devices),
+  };
+}
+
+/** As after an outage: NAF and UEs know their associations, each with a key of its own, and have no layer. */
+export async function stageGba(
+  associations: number,
+  flags: readonly string[] = [],
+): Promise<Stage> {
+  const order: KnownNafOrder = { associations };
+  const server = await startNode('_gba-known-naf.ts', 'server', order, flags);
+  const { port } = await server.ask<{ port: number }>('listen');
+  const devices = await startNode('_gba-known-ues.ts', 'devices');
+  return {
+    name: 'gba-push',
+    connected:
+      'TLS under the key of its own known association, CSM both ways, registration answered',
+    ...{ port, server, devices },
+    close: () => endAll(devices, server),
   };
 }

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MqttDevicesOrder } from './_mqtt-devices.ts';
 import { MQTT_IDENTITY, MQTT_KEY } from './_mqtt.ts';
-import { startNode, startSilent, type Program } from './_program.ts';
+import { startNode, startSilent } from './_program.ts';
 import type { Side } from './_side.ts';
+import { connectAll, type Stage } from './_stage.ts';
 
 /** What else there is says who may connect, and by what key. */
 export const MOSQUITTO_SETTINGS = [
@@ -35,58 +36,56 @@ export function mosquittoVersion(): string | undefined {
   }
 }
 
-export interface Broker {
-  readonly program: Program;
-  readonly port: number;
-  close(): Promise<void>;
-}
-
 /** @throws Error when it does not listen within 5 s. */
-export async function startMosquitto(): Promise<Broker> {
+export async function stageMosquitto(): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'gba-push-mosquitto-'));
   const port = await freePort();
   const keys = join(folder, 'psk');
   writeFileSync(keys, `${MQTT_IDENTITY}:${MQTT_KEY.toString('hex')}\n`, { mode: 0o600 });
   const config = join(folder, 'mosquitto.conf');
   const who = process.getuid?.() === 0 ? ['user root'] : [];
-  const own = [
+  const lines = [
+    ...who,
     `listener ${port} 127.0.0.1`,
     'psk_hint bench',
     `psk_file ${keys}`,
     'allow_anonymous true',
+    ...MOSQUITTO_SETTINGS,
+    '',
   ];
-  writeFileSync(config, [...who, ...own, ...MOSQUITTO_SETTINGS, ''].join('\n'), { mode: 0o600 });
-  const program = startSilent('mosquitto', ['-c', config], 'server');
+  writeFileSync(config, lines.join('\n'), { mode: 0o600 });
+  const server = startSilent('mosquitto', ['-c', config], 'server');
   await listening(port);
+  const order: MqttDevicesOrder = { publishesAcks: true };
+  const devices = await startNode('_mqtt-devices.ts', 'devices', order);
+  const version = mosquittoVersion();
   return {
-    program,
-    port,
+    name: 'Mosquitto',
+    connected: 'TLS, CONNECT, SUBSCRIBE to two topics; one key for all',
+    ...(version && { version }),
+    ...{ port, server, devices },
     async close() {
-      await program.end();
+      await devices.end();
+      await server.end();
       rmSync(folder, { recursive: true });
     },
   };
 }
 
 export async function openMosquitto(ues: number): Promise<Side> {
-  const broker = await startMosquitto();
-  const order: MqttDevicesOrder = { publishesAcks: true };
-  const devices = await startNode('_mqtt-devices.ts', 'devices', order);
-  await devices.ask('dial', broker.port, 0, ues, 16);
+  const stage = await stageMosquitto();
+  await connectAll(stage, [0, ues, 16]);
   const sender = await startNode('_mqtt-sender.ts', 'devices');
-  await sender.ask('dial', broker.port);
-  const version = mosquittoVersion();
+  await sender.ask('dial', stage.port);
   return {
-    name: 'Mosquitto',
+    ...stage,
     about:
       'the sender publishes with QoS 1, the device acknowledges and publishes to a topic (QoS 0) to which ' +
       'the sender subscribes; the broker alone is the server; the sender is a process on the CPU of the devices',
-    ...(version && { version }),
-    programs: { server: broker.program, sender, devices },
+    sender,
     async close() {
       await sender.end();
-      await devices.end();
-      await broker.close();
+      await stage.close();
     },
   };
 }

@@ -1,7 +1,9 @@
 /** The devices of Mosquitto and aedes: each answers a push by its PUBACK and, where the broker keeps that to itself, by a publish. */
-import { about, takeOrders } from './_orders.ts';
-import { emptyTally, PAYLOAD_OCTETS, tell, type Tally } from './_payloads.ts';
+import type { Socket } from 'node:net';
+import { serveDevices, tallyOf } from './_devices.ts';
 import { dialMqtt, PUBACK, PUBLISH, QOS1 } from './_mqtt.ts';
+import { about } from './_orders.ts';
+import { PAYLOAD_OCTETS, tell } from './_payloads.ts';
 
 export interface MqttDevicesOrder {
   /** The broker does not tell the sender of the device's PUBACK, so that the device publishes to `a`. */
@@ -9,15 +11,13 @@ export interface MqttDevicesOrder {
 }
 
 const { publishesAcks } = about<MqttDevicesOrder>();
-const tallies: Tally[] = [];
 
-async function open(port: number, n: number): Promise<void> {
-  tallies[n] = emptyTally();
-  const connection = await dialMqtt(port, `device-${n}`, `d/${n}`);
+async function open(port: number, n: number): Promise<Socket> {
+  const connection = await dialMqtt(port, `device-${n}`, `d/${n}`, 'all');
   connection.onPacket = (header, octets, from, to) => {
     if ((header & 0xf0) !== PUBLISH) return;
     if ((header & 0x06) !== QOS1) throw new Error('a push was not of QoS 1');
-    tell((tallies[n] ??= emptyTally()), octets, to - PAYLOAD_OCTETS);
+    tell(tallyOf(n), octets, to - PAYLOAD_OCTETS);
     const id = from + 2 + (((octets[from] ?? 0) << 8) | (octets[from + 1] ?? 0));
     const at = connection.reserve(publishesAcks ? 4 + 7 : 4);
     const { out } = connection;
@@ -29,19 +29,7 @@ async function open(port: number, n: number): Promise<void> {
     // QoS 0, topic `a`, the number of the device.
     out.set([PUBLISH, 5, 0, 1, 0x61, n >> 8, n & 0xff], at + 4);
   };
+  return connection.socket;
 }
 
-takeOrders({
-  dial: async (port = 0, from = 0, to = 0, atOnce = 1) => {
-    let next = from;
-    const one = async (): Promise<void> => {
-      while (next < to) await open(port, next++);
-    };
-    await Promise.all(Array.from({ length: atOnce }, one));
-  },
-  got: () => {
-    const got = tallies.splice(0);
-    tallies.push(...got.map(emptyTally));
-    return { got };
-  },
-});
+serveDevices(open);

@@ -1,6 +1,5 @@
 /** The sender beside a broker: publishes with QoS 1, and hears from every device on the topic `a`. */
-import { takeOrders } from './_orders.ts';
-import { pump, type PushTo } from './_pump.ts';
+import { serveSender, type PushTo } from './_pump.ts';
 import { dialMqtt, publish1, PUBLISH, type MqttConnection } from './_mqtt.ts';
 
 let broker: MqttConnection;
@@ -8,14 +7,29 @@ const topics: Buffer[] = [];
 /** By device, in order: a broker keeps the order of a topic. */
 const waiting: (() => void)[][] = [];
 let lastId = 0;
+const ALL = Buffer.from('all');
+
+function expect(device: number, acked: () => void): void {
+  (waiting[device] ??= []).push(acked);
+}
+
+function nextId(): number {
+  lastId = (lastId % 65_535) + 1;
+  return lastId;
+}
 
 const pushTo: PushTo = (device, payload, acked) => {
-  (waiting[device] ??= []).push(acked);
-  lastId = (lastId % 65_535) + 1;
-  publish1(broker, (topics[device] ??= Buffer.from(`d/${device}`)), lastId, payload);
+  expect(device, acked);
+  publish1(broker, (topics[device] ??= Buffer.from(`d/${device}`)), nextId(), payload);
 };
 
-takeOrders({
+/** One publish: the broker hands it to every device. */
+function pushToAll(ues: number, payload: Buffer, acked: () => void): void {
+  for (let n = 0; n < ues; n += 1) expect(n, acked);
+  publish1(broker, ALL, nextId(), payload);
+}
+
+const orders = {
   dial: async (port = 0) => {
     broker = await dialMqtt(port, 'sender', 'a');
     broker.onPacket = (header, octets, _from, to) => {
@@ -27,5 +41,5 @@ takeOrders({
       acked();
     };
   },
-  push: (...job) => pump(pushTo, job as [number, number, number, number]),
-});
+};
+serveSender(pushTo, orders, pushToAll);

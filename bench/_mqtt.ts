@@ -95,11 +95,11 @@ export class MqttConnection {
   }
 }
 
-/** Resolves when the broker has taken it and, if it subscribes, will send it what comes to `topic`. */
+/** Resolves when the broker has taken it and, if it subscribes, will send it what comes to those topics. */
 export async function dialMqtt(
   port: number,
   clientId: string,
-  topic?: string,
+  ...topics: readonly string[]
 ): Promise<MqttConnection> {
   const socket = connect({
     host: '127.0.0.1',
@@ -122,9 +122,9 @@ export async function dialMqtt(
   const taken = until(CONNACK);
   connection.send(connectPacket(clientId));
   await taken;
-  if (topic === undefined) return connection;
+  if (topics.length === 0) return connection;
   const subscribed = until(SUBACK);
-  connection.send(subscribePacket(topic));
+  connection.send(subscribePacket(topics));
   await subscribed;
   return connection;
 }
@@ -152,8 +152,9 @@ function connectPacket(clientId: string): Buffer {
   return packet(0x10, fixed, text(clientId));
 }
 
-function subscribePacket(topic: string): Buffer {
-  return packet(0x82, Buffer.from([0, 1]), text(topic), Buffer.from([1]));
+function subscribePacket(topics: readonly string[]): Buffer {
+  const each = topics.flatMap((topic) => [text(topic), Buffer.from([1])]);
+  return packet(0x82, Buffer.from([0, 1]), ...each);
 }
 
 function packet(header: number, ...parts: readonly Buffer[]): Buffer {

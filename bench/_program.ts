@@ -67,6 +67,11 @@ export function startSilent(path: string, args: readonly string[], place: Place)
   return program(child, refuse, refuse);
 }
 
+/** One after another. */
+export async function endAll(...programs: readonly Program[]): Promise<void> {
+  for (const one of programs) await one.end();
+}
+
 /** Microseconds that all threads of a process were on a CPU. */
 export function cpuUs(pid: number): number {
   let ns = 0;

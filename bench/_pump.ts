@@ -1,4 +1,5 @@
 /** The sender of every system that is written for Node: so many pushes in flight, to devices in turn, for so long. */
+import { takeOrders, type Orders } from './_orders.ts';
 import { payloadOf } from './_payloads.ts';
 import { quantile } from './_run.ts';
 
@@ -14,8 +15,34 @@ export interface Pumped {
   readonly p99: number;
 }
 
+/** The process of a sender: what it is told to push, and how it pushes one payload to all of so many devices. */
+export function serveSender(
+  pushTo: PushTo,
+  more: Orders = {},
+  pushToAll: (ues: number, payload: Buffer, acked: () => void) => void = (ues, payload, acked) => {
+    for (let n = 0; n < ues; n += 1) pushTo(n, payload, acked);
+  },
+): void {
+  takeOrders({
+    push: (...job) => pump(pushTo, job as [number, number, number, number]),
+    broadcast: (ues = 0) =>
+      new Promise((resolve) => {
+        const startedAt = performance.now();
+        let acked = 0;
+        pushToAll(ues, payloadOf(0), () => {
+          acked += 1;
+          if (acked === ues) resolve({ ms: performance.now() - startedAt });
+        });
+      }),
+    collect: () => {
+      for (let i = 0; i < 4; i += 1) globalThis.gc?.();
+    },
+    ...more,
+  });
+}
+
 /** Keeps `window` in flight in all until the time is over or `atMost` are sent; then waits for those that are out. */
-export function pump(
+function pump(
   pushTo: PushTo,
   [ues, window, ms, atMost]: readonly [number, number, number, number],
 ): Promise<Pumped> {

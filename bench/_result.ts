@@ -5,7 +5,7 @@ import { cpus, release } from 'node:os';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export type Unit = 'us' | 'ms' | 'per second' | 'octets' | 'KiB' | 'count';
+export type Unit = 'us' | 'ms' | 'per second' | 'octets' | 'KiB' | 'count' | 'ratio';
 
 /** One figure of one subject under one set of conditions, in every round. */
 export interface Series {

@@ -1,5 +1,5 @@
 /** What bench/sides.ts compares: a system that hands pushes to devices, behind one interface. */
-import { expected, requireTallies, type Tally } from './_payloads.ts';
+import { emptyTally, expected, requireTallies, type Tally } from './_payloads.ts';
 import { cpuUs, type Program } from './_program.ts';
 import type { Pumped } from './_pump.ts';
 
@@ -15,16 +15,13 @@ export interface Side {
   readonly name: string;
   /** What the device and the sender do, and whose CPU is the server's. */
   readonly about: string;
-  readonly programs: {
-    /** The one whose CPU is the server's. */
-    readonly server: Program;
-    /** Absent where the server is the sender. */
-    readonly sender?: Program;
-    readonly devices: Program;
-  };
+  readonly server: Program;
+  /** Absent where the server is the sender. */
+  readonly sender?: Program;
+  readonly devices: Program;
   /** Of the system itself, when it has one. */
   readonly version?: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What one job came to; CPU in us per acknowledged push. */
@@ -40,7 +37,7 @@ export interface Measured extends Pumped {
 
 /** @throws Error when a device did not get exactly what was sent to it. */
 export async function measure(side: Side, job: Job): Promise<Measured> {
-  const { server, sender = server, devices } = side.programs;
+  const { server, sender = server, devices } = side;
   const { ues, window, ms, atMost } = job;
   const spent = stopwatch([server, sender, devices]);
   const pumped = await sender.ask<Pumped>('push', ues, window, ms, atMost);
@@ -56,6 +53,21 @@ export async function measure(side: Side, job: Job): Promise<Measured> {
     devicesUs: devicesUs / count,
     serverShare: serverUs / (seconds * 1e6),
   };
+}
+
+/** One payload to all at once: ms until the last has acknowledged it; CPU in us per device. @throws Error as `measure`. */
+export async function measureBroadcast(
+  side: Side,
+  ues: number,
+): Promise<{ readonly ms: number; readonly serverUs: number; readonly senderUs: number }> {
+  const { server, sender = server, devices } = side;
+  const spent = stopwatch([server, sender]);
+  const { ms } = await sender.ask<{ ms: number }>('broadcast', ues);
+  const [serverUs = 0, senderUs = 0] = spent();
+  const { got } = await devices.ask<{ got: Tally[] }>('got');
+  const [once = emptyTally()] = expected(1, 1);
+  requireTallies(side.name, got, Array<Tally>(ues).fill(once));
+  return { ms, serverUs: serverUs / ues, senderUs: sender === server ? 0 : senderUs / ues };
 }
 
 function stopwatch(programs: readonly Program[]): () => number[] {

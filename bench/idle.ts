@@ -1,84 +1,76 @@
 /**
- * Idle layers: how fast a storm of devices connects, and what each layer keeps in memory, beside Node's
- * bare TLS server in the same run; what is above that is ours. Each in a process of its own.
+ * What an idle connection keeps in the server's memory: so many devices connect and are silent from then on;
+ * each system in turn, in a process of its own that is new each time.
  *
- *   node --import=ts-blank-space/register bench/idle.ts [--layers 2000,5000] [--at-once 64] [--semi-space MiB]
+ *   node --import=ts-blank-space/register bench/idle.ts [--full] [--devices N] [--rounds N] [--only NAME,NAME]
+ *
+ * Memory is what the kernel counts: RSS, and PSS, in which a page that others have too counts in part. Node's
+ * are told to collect garbage first. `ulimit -n` must be above the devices.
  */
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openSaFile, openStoreKey } from '../src/index.ts';
-import { machine, number, recordOf } from './_run.ts';
-import type { IdleOrder, Used } from './_idle-naf.ts';
-import type { DialOrder } from './_idle-ues.ts';
+import { saveResult } from './_result.ts';
+import { printTable, Rounds } from './_rounds.ts';
+import { machine } from './_run.ts';
+import { connectAll, memoryOf, type Stage } from './_stage.ts';
+import { openEach, stagers, versionsOf } from './_systems.ts';
 
 const { values } = parseArgs({
   options: {
-    layers: { type: 'string', default: '2000,5000' },
-    'at-once': { type: 'string', default: '64' },
-    'semi-space': { type: 'string' },
+    devices: { type: 'string' },
+    rounds: { type: 'string' },
+    only: { type: 'string' },
+    full: { type: 'boolean', default: false },
   },
 });
-const steps = values.layers.split(',').map(Number);
-const semiSpace = values['semi-space'];
+const rounds = Number(values.rounds ?? (values.full ? 7 : 1));
+const devices = Number(values.devices ?? (values.full ? 5_000 : 2_000));
+const AT_ONCE = 64;
 
-function start(file: string, order: object, execArgv: readonly string[] = []): ChildProcess {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  return fork(path, [JSON.stringify(order)], { execArgv: [...process.execArgv, ...execArgv] });
-}
-
-async function ask<T>(child: ChildProcess, message: object): Promise<T> {
-  child.send(message);
-  const [answer] = (await once(child, 'message')) as [T];
-  return answer;
-}
-
-/** Asks until there are so many. */
-async function usedWith(naf: ChildProcess, layers: number): Promise<Used> {
-  for (;;) {
-    const used = await ask<Used>(naf, {});
-    if (used.layers === layers) return used;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-const folder = mkdtempSync(join(tmpdir(), 'gba-push-idle-'));
-const store = openSaFile({ folder, storeKey: openStoreKey(join(folder, 'store.key')) });
-const expireAt = Date.now() + 3_600_000;
-for (let n = 0; n < Math.max(...steps); n += 1) store.put(recordOf(n, expireAt));
-store.close();
+const NODE = ['gba-push', 'aedes', 'node-tls'];
+const small = '--max-semi-space-size=1';
+const only = values.only?.split(',');
+const variants = [
+  ...Object.entries(stagers(devices, ['--expose-gc'])).map(([name, open]) => ({
+    ...{ name, open, flags: '' },
+  })),
+  ...Object.entries(stagers(devices, ['--expose-gc', small]))
+    .filter(([name]) => NODE.includes(name))
+    .map(([name, open]) => ({ name, open, flags: ` ${small}` })),
+];
 
 console.log(machine());
-console.log(`${values['at-once']} at once; KiB per layer`);
-for (const bare of [true, false]) {
-  const order: IdleOrder = { bare, folder };
-  const flags = semiSpace === undefined ? [] : [`--max-semi-space-size=${semiSpace}`];
-  const naf = start('_idle-naf.ts', order, ['--expose-gc', ...flags]);
-  const [{ port }] = (await once(naf, 'message')) as [{ port: number }];
-  const ues = start('_idle-ues.ts', {});
-  const before = await usedWith(naf, 0);
-  let last = before;
-  for (const to of steps) {
-    const from = last.layers;
-    const dial: DialOrder = { port, from, to, atOnce: Number(values['at-once']), bare };
-    const { ms } = await ask<{ ms: number }>(ues, dial);
-    const used = await usedWith(naf, to);
-    const kib = (name: 'rss' | 'heap' | 'external'): string =>
-      number((used[name] - before[name]) / to / 1_024, 1);
-    console.log(
-      `${bare ? 'bare TLS' : 'gba-push'}  ${String(to).padStart(6)} layers  ` +
-        `RSS ${kib('rss')}  heap ${kib('heap')}  external ${kib('external')}   ` +
-        `${number(((to - from) / ms) * 1_000, 0)} layers/s, ` +
-        `${number((used.cpuUs - last.cpuUs) / (to - from), 0)} us CPU each`,
-    );
-    last = used;
+const all = new Map<string, Rounds>();
+const seen = new Map<string, Stage>();
+for (let round = 0; round < rounds; round += 1) {
+  for (const { name, open, flags } of variants) {
+    const [stage] = await openEach(only, { [name]: open });
+    if (stage === undefined) continue;
+    seen.set(stage.name, stage);
+    const subject = stage.name + flags;
+    const found = all.get(subject) ?? new Rounds(subject, { devices });
+    all.set(subject, found);
+    const isNode = NODE.includes(name);
+    if (isNode) await stage.server.ask('collect');
+    const before = memoryOf(stage.server);
+    await connectAll(stage, [0, devices, AT_ONCE]);
+    if (isNode) await stage.server.ask('collect');
+    const after = memoryOf(stage.server);
+    await stage.close();
+    found.note('RSS per connection', 'KiB', (after.rss - before.rss) / devices);
+    found.note('PSS per connection', 'KiB', (after.pss - before.pss) / devices);
+    found.note('RSS of all', 'KiB', after.rss);
   }
-  ues.disconnect();
-  naf.disconnect();
-  await Promise.all([once(ues, 'exit'), once(naf, 'exit')]);
 }
-rmSync(folder, { recursive: true });
+
+const base = all.get('bare Node TLS');
+console.log(
+  `${rounds} interleaved rounds: medians, and the ratio to bare Node TLS in the same round (spread)`,
+);
+printTable(`${devices} idle connections`, [...all.values()], base);
+saveResult({
+  name: 'idle',
+  about: `what each of ${devices} idle connections keeps in the memory of the server, TLS 1.3 with a PSK`,
+  notes: Array.from(seen.values(), ({ name, connected }) => `${name}: connected is ${connected}`),
+  versions: versionsOf([...seen.values()]),
+  series: [...all.values()].flatMap(({ series }) => series),
+});
