@@ -89,10 +89,13 @@ export class SaRegistry {
    * Takes in a new association and owns its key, which was made just now unless `lifetimeMs` says that
    * it has been there for longer. @throws SaError ERR_SA_CONFLICT, ERR_SA_EXPIRED, StoreError.
    */
-  add(sa: Announced, lifetimeMs = this.#leftMs(sa)): Announced {
+  add(sa: Announced, lifetimeMs?: number): Announced {
     this.#check(sa);
-    this.#store?.put({ ...sa, proved: false, lifetimeMs });
-    this.#hold(sa, false, lifetimeMs);
+    // One reading for both: a wall clock that ticks in between would make this one older than it is.
+    const leftMs = this.#leftMs(sa);
+    const term = { lifetimeMs: lifetimeMs ?? leftMs, leftMs };
+    this.#store?.put({ ...sa, proved: false, lifetimeMs: term.lifetimeMs });
+    this.#hold(sa, false, term);
     publish('gba:sa:announced', { bTid: sa.bTid, impi: sa.impi });
     return sa;
   }
@@ -111,8 +114,12 @@ export class SaRegistry {
     return expiresAt - this.#clock.now();
   }
 
-  #hold(sa: LiveSa, proved: boolean, lifetimeMs: number): void {
-    const at = this.#clock.monotonic() + this.#leftMs(sa);
+  #hold(
+    sa: LiveSa,
+    proved: boolean,
+    { lifetimeMs, leftMs }: { readonly lifetimeMs: number; readonly leftMs: number },
+  ): void {
+    const at = this.#clock.monotonic() + leftMs;
     const slot: Slot = { sa, proved, lifetimeMs, at, place: -1 };
     this.#slots.set(sa.bTid, slot);
     if (sa.pTid !== undefined) this.#byPTid.set(sa.pTid, slot);
@@ -141,7 +148,7 @@ export class SaRegistry {
     const sa = recall(record, Math.min(record.expiresAt, latest));
     try {
       this.#check(sa);
-      this.#hold(sa, proved, lifetimeMs);
+      this.#hold(sa, proved, { lifetimeMs, leftMs: this.#leftMs(sa) });
     } catch (error) {
       if (!(error instanceof SaError)) throw error;
       forgetKeys(sa);

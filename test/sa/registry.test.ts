@@ -52,6 +52,25 @@ function makeRegistry() {
   return { clock, closed, registry };
 }
 
+test('of associations that are made within one tick of the wall clock, the newest is the last', (t) => {
+  const manual = manualClock();
+  let looks = 0;
+  let ticksAt = Infinity;
+  const clock = {
+    ...manual,
+    now: () => manual.now() + (++looks >= ticksAt ? 1 : 0),
+    monotonic: () => manual.monotonic() + looks / 100,
+  };
+  for (const after of [1, 2, 3]) {
+    const registry = new SaRegistry({ clock });
+    [looks, ticksAt] = [0, Infinity];
+    const first = registry.add(makeSa(manual, 1));
+    ticksAt = looks + after;
+    const second = registry.add(makeSa(manual, 2));
+    t.deepEqual(registry.of(impi), [first, second], `the clock ticks at look ${after}`);
+  }
+});
+
 test('an association ends by itself when its time is over, and its key is wiped', (t) => {
   const { clock, closed, registry } = makeRegistry();
   const sa = registry.add(makeSa(clock, 7));
