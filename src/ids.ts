@@ -75,9 +75,8 @@ export function bsfFqdnFromImpi(impi: Impi): Fqdn {
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is a host name of at most 127 octets. */
 export function parseFqdn(text: string): Fqdn {
-  const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
   const name = text.toLowerCase();
-  if (name.length > 127 || !new RegExp(`^${label}(?:\\.${label})*$`).test(name)) {
+  if (name.length > 127 || !FQDN.test(name)) {
     malformed('an FQDN is labels of letters, digits and hyphens, at most 127 octets', text);
   }
   return name as Fqdn;
@@ -98,14 +97,7 @@ export function uaIdOf(binding: TlsBinding): UaSecurityProtocolId {
 
 /** The reverse of `uaIdOf`; undefined for an id that is not TLS with a suite that we know. */
 export function bindingOf(uaId: UaSecurityProtocolId): TlsBinding | undefined {
-  const names = Object.keys(SUITES) as (keyof typeof SUITES)[];
-  const bindings: TlsBinding[] = [
-    { version: '1.3' },
-    ...names
-      .filter((name): name is Tls12Suite => SUITES[name].version === '1.2')
-      .map((suite): TlsBinding => ({ version: '1.2', suite })),
-  ];
-  return bindings.find((binding) => uaIdOf(binding) === uaId);
+  return BINDINGS.get(uaId);
 }
 
 /** FQDN octets (no length, no NUL) || 5 octets (TS 33.223 3.1). */
@@ -169,3 +161,15 @@ function malformed(rule: string, got: string): never {
   const shown = JSON.stringify(got.length > 64 ? `${got.slice(0, 64)}...` : got);
   throw new CodecError('ERR_ID_MALFORMED', `${rule}, not ${shown}`);
 }
+
+const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const FQDN = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
+const BINDINGS: ReadonlyMap<string, TlsBinding> = new Map(
+  Object.entries(SUITES)
+    .filter(
+      (entry): entry is [Tls12Suite, (typeof SUITES)[Tls12Suite]] => entry[1].version === '1.2',
+    )
+    .map(([suite]): TlsBinding => ({ version: '1.2', suite }))
+    .concat({ version: '1.3' })
+    .map((binding) => [uaIdOf(binding), binding]),
+);

@@ -1,6 +1,6 @@
 /** f1 to f5* and OPc on AES-128 (TS 35.206). */
 import { createCipheriv } from 'node:crypto';
-import { concat, requireOctets, view, xor } from '../lib/bytes.ts';
+import { concat, requireOctets, wipe, xor } from '../lib/bytes.ts';
 import type { AkaAlgorithm } from './algorithm.ts';
 
 /** The secrets of a Milenage SIM. */
@@ -33,43 +33,59 @@ export function createMilenage({ k, opc }: MilenageKeys): AkaAlgorithm {
     requireOctets('SQN', sqn, 6);
     requireOctets('AMF', amf, 2);
     const in1 = concat(sqn, amf, sqn, amf);
-    const mixed = xor(tempOf(rand), rotateAndAdd(xor(in1, ownOpc), CONSTANTS.out1));
-    return xor(encrypt(mixed), ownOpc);
+    const mixed = new Uint8Array(BLOCK);
+    rotateAndAdd(xor(in1, ownOpc), CONSTANTS.out1, mixed);
+    return xor(encrypt(xor(tempOf(rand), mixed)), ownOpc);
   };
 
-  /** OUTi = E_K(rot(TEMP xor OPc, ri) xor ci) xor OPc, i = 2 to 5. */
-  const outI = (temp: Uint8Array, constants: RotationAndConstant): Uint8Array =>
-    xor(encrypt(rotateAndAdd(xor(temp, ownOpc), constants)), ownOpc);
+  /** OUTi = E_K(rot(TEMP xor OPc, ri) xor ci) xor OPc, i = 2 to 5: those that are asked for, one after the other. */
+  const outs = (rand: Uint8Array, ...constants: readonly RotationAndConstant[]): Uint8Array => {
+    const mixed = xor(tempOf(rand), ownOpc);
+    const blocks = new Uint8Array(constants.length * BLOCK);
+    for (const [i, constant] of constants.entries()) {
+      rotateAndAdd(mixed, constant, blocks.subarray(i * BLOCK, (i + 1) * BLOCK));
+    }
+    const out = encrypt(blocks);
+    for (let i = 0; i < out.length; i += 1) out[i] = (out[i] ?? 0) ^ (ownOpc[i % BLOCK] ?? 0);
+    return out;
+  };
 
   return {
     f1: (rand, sqn, amf) => out1(rand, sqn, amf).slice(0, 8),
     f1star: (rand, sqn, amf) => out1(rand, sqn, amf).slice(8, 16),
     f2345: (rand) => {
-      const temp = tempOf(rand);
-      const out2 = outI(temp, CONSTANTS.out2);
-      return {
-        res: out2.slice(8, 16),
-        ck: outI(temp, CONSTANTS.out3),
-        ik: outI(temp, CONSTANTS.out4),
-        ak: out2.slice(0, 6),
+      const out = outs(rand, CONSTANTS.out2, CONSTANTS.out3, CONSTANTS.out4);
+      const keys = {
+        res: out.slice(8, 16),
+        ck: out.slice(16, 32),
+        ik: out.slice(32, 48),
+        ak: out.slice(0, 6),
       };
+      wipe(out);
+      return keys;
     },
-    f5star: (rand) => outI(tempOf(rand), CONSTANTS.out5).slice(0, 6),
+    f5star: (rand) => outs(rand, CONSTANTS.out5).slice(0, 6),
   };
 }
 
-/** E_K of single blocks: ECB without padding keeps no state from one block to the next. */
-function blockCipher(k: Uint8Array): (block: Uint8Array) => Uint8Array {
+/** E_K of whole blocks: ECB without padding keeps no state from one block to the next. */
+function blockCipher(k: Uint8Array): (blocks: Uint8Array) => Uint8Array {
   requireOctets('K', k, BLOCK);
   const cipher = createCipheriv('aes-128-ecb', k, null).setAutoPadding(false);
-  return (block) => Uint8Array.from(cipher.update(view(block)));
+  return (blocks) => {
+    const { buffer, byteOffset, byteLength } = cipher.update(blocks);
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  };
 }
 
-/** rot(block, r) xor c, where every r is a whole number of octets and every c has one octet set. */
-function rotateAndAdd(block: Uint8Array, { rotate, add }: RotationAndConstant): Uint8Array {
-  const out = concat(block.subarray(rotate), block.subarray(0, rotate));
+/** `out` = rot(block, r) xor c, where every r is a whole number of octets and every c has one octet set. */
+function rotateAndAdd(
+  block: Uint8Array,
+  { rotate, add }: RotationAndConstant,
+  out: Uint8Array,
+): void {
+  for (let i = 0; i < BLOCK; i += 1) out[i] = block[(i + rotate) % BLOCK] ?? 0;
   out[BLOCK - 1] = (out[BLOCK - 1] ?? 0) ^ add;
-  return out;
 }
 
 interface RotationAndConstant {

@@ -1,6 +1,6 @@
 /** Sequence numbers: how an HSS allots them and a USIM accepts them (TS 33.102 Annex C). */
 import { AkaError, StoreError } from '../errors.ts';
-import { ByteReader, concat, requireOctets, uintBytes, view } from '../lib/bytes.ts';
+import { ByteReader, concat, requireOctets, uintBytes, view, writeUint } from '../lib/bytes.ts';
 
 /** SQN = SEQ (43 bits) || IND (5 bits), as C.1.1.1 and the example profiles of C.3 have it. */
 export interface Sqn {
@@ -102,7 +102,12 @@ export function decodeGenerator(octets: Uint8Array): SqnGenerator {
 
 /** 193 octets: layout 01, then 32 times SEQ_MS (6). */
 export function encodeArray(array: SqnArray): Uint8Array {
-  return concat(uintBytes(LAYOUT, 1), ...array.map((seq) => uintBytes(seq, SEQ_OCTETS)));
+  const out = new Uint8Array(1 + IND_VALUES * SEQ_OCTETS);
+  out[0] = LAYOUT;
+  for (const [ind, seq] of array.entries()) {
+    writeUint(out, 1 + ind * SEQ_OCTETS, seq, SEQ_OCTETS);
+  }
+  return out;
 }
 
 /** @throws StoreError ERR_STORE_CORRUPT for anything that `encodeArray` does not write. */

@@ -48,7 +48,9 @@ export function utf8Text(octets: Uint8Array): string | undefined {
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const out = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     out.set(part, at);
@@ -60,7 +62,9 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 /** a xor b. @throws RangeError when the lengths differ. */
 export function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
   if (a.length !== b.length) throw new RangeError('xor needs equal lengths');
-  return a.map((octet, i) => octet ^ (b[i] ?? 0));
+  const out = new Uint8Array(a.length);
+  for (let i = 0; i < a.length; i += 1) out[i] = (a[i] ?? 0) ^ (b[i] ?? 0);
+  return out;
 }
 
 /** Equality in time that depends on the lengths alone. */
@@ -80,11 +84,23 @@ export function wipe(...secrets: readonly Uint8Array[]): void {
   for (const secret of secrets) secret.fill(0);
 }
 
-/** Unsigned big-endian octets of an integer below 2^48. */
+/** 1 to 6 unsigned big-endian octets of an integer. @throws RangeError when it does not fit. */
 export function uintBytes(value: number, octets: number): Uint8Array {
-  const out = Buffer.alloc(octets);
-  out.writeUIntBE(value, 0, octets);
-  return Uint8Array.from(out);
+  const out = new Uint8Array(octets);
+  writeUint(out, 0, value, octets);
+  return out;
+}
+
+/** The same, into `out` from `at` on. */
+export function writeUint(out: Uint8Array, at: number, value: number, octets: number): void {
+  if (value < 0 || value >= 256 ** octets) {
+    throw new RangeError(`${value} does not fit in ${octetCount(octets)}`);
+  }
+  let rest = Math.trunc(value);
+  for (let i = at + octets - 1; i >= at; i -= 1) {
+    out[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
 }
 
 /** Reads octets from the left and never past the end: `short` makes the error that is thrown instead. */
@@ -115,7 +131,12 @@ export class ByteReader {
 
   /** The next 1 to 6 octets as an unsigned big-endian integer. */
   uint(octets: number): number {
-    return view(this.take(octets)).readUIntBE(0, octets);
+    if (octets > this.left) throw this.#short(octets, this.left);
+    let value = 0;
+    for (const end = this.#at + octets; this.#at < end; this.#at += 1) {
+      value = value * 256 + (this.#octets[this.#at] ?? 0);
+    }
+    return value;
   }
 
   /** A copy of everything that is left. */
