@@ -2,7 +2,7 @@
 import type { KnownNafOrder } from './_gba-known-naf.ts';
 import { endAll, startNode } from './_program.ts';
 import type { Side } from './_side.ts';
-import type { Stage } from './_stage.ts';
+import { memoryOf, type Stage } from './_stage.ts';
 import type { NafOrder } from './_gba-naf.ts';
 import type { UesOrder } from './_gba-ues.ts';
 
@@ -38,13 +38,16 @@ export async function stageGba(
 ): Promise<Stage> {
   const order: KnownNafOrder = { associations };
   const server = await startNode('_gba-known-naf.ts', 'server', order, flags);
+  await server.ask('collect');
+  // What it keeps of the associations themselves is a part of what each device takes.
+  const before = memoryOf(server);
   const { port } = await server.ask<{ port: number }>('listen');
   const devices = await startNode('_gba-known-ues.ts', 'devices');
   return {
     name: 'gba-push',
     connected:
       'TLS under the key of its own known association, CSM both ways, registration answered',
-    ...{ port, server, devices },
+    ...{ port, server, devices, before },
     close: () => endAll(devices, server),
   };
 }

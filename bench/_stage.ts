@@ -12,8 +12,16 @@ export interface Stage {
   readonly port: number;
   readonly server: Program;
   readonly devices: Program;
+  /** Of the server before it knew of any device, when that is not how it is now. */
+  readonly before?: Memory;
   /** Ends both. */
   readonly close: () => Promise<void>;
+}
+
+/** KiB of a process that are in memory, and its own share of what it has in common with others. */
+export interface Memory {
+  readonly rss: number;
+  readonly pss: number;
 }
 
 /** Connects devices `from` to before `to`, `atOnce` at a time; resolves with how long that took, when the server has them too. */
@@ -36,8 +44,7 @@ export async function hangUp({ server, devices }: Stage, connections: number): P
   await until(() => openFiles(server.pid) <= before - connections);
 }
 
-/** KiB of the process that are in memory, and its own share of what it has in common with others. */
-export function memoryOf({ pid }: Program): { readonly rss: number; readonly pss: number } {
+export function memoryOf({ pid }: Program): Memory {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const of = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1]);

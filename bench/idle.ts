@@ -4,7 +4,7 @@
  *
  *   node --import=ts-blank-space/register bench/idle.ts [--full] [--devices N] [--rounds N] [--only NAME,NAME]
  *
- * Memory is what the kernel counts: RSS, and PSS, in which a page that others have too counts in part. Node's
+ * For gba-push that is all state: the layer, its association, and what the NAF holds of the UE. Memory is what the kernel counts: RSS, and PSS, in which a page that others have too counts in part. Node's
  * are told to collect garbage first. `ulimit -n` must be above the devices.
  */
 import { parseArgs } from 'node:util';
@@ -51,7 +51,7 @@ for (let round = 0; round < rounds; round += 1) {
     all.set(subject, found);
     const isNode = NODE.includes(name);
     if (isNode) await stage.server.ask('collect');
-    const before = memoryOf(stage.server);
+    const { before = memoryOf(stage.server) } = stage;
     await connectAll(stage, [0, devices, AT_ONCE]);
     if (isNode) await stage.server.ask('collect');
     const after = memoryOf(stage.server);
