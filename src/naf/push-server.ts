@@ -135,6 +135,18 @@ export class PushServer {
   }
 
   /**
+   * Ends the layers of one association, or all of a UE, once what is out on them is answered. The keys stay:
+   * the UE comes back under them. Resolves when the layers are gone, with how many there were.
+   */
+  async park(which: BTid | Impi): Promise<number> {
+    const layers = this.#devices.layers.filter(
+      ({ secured: { sa } }) => sa.bTid === which || sa.impi === which,
+    );
+    await Promise.all(layers.map((layer) => layer.drain()));
+    return layers.length;
+  }
+
+  /**
    * Sends nothing more, lets every push that is out be answered, and closes. UEs are told to forget
    * associations that end with this NAF; those in a store are for its next life.
    */

@@ -2,7 +2,7 @@ import test from 'ava';
 import { CODE, SIGNAL_OPTION, uintOption } from '../../src/codec/coap.ts';
 import { registration } from '../../src/codec/push.ts';
 import { BsfError, ChannelError } from '../../src/errors.ts';
-import { pskIdentityOf, type BTid } from '../../src/ids.ts';
+import { parseImpi, pskIdentityOf, type BTid } from '../../src/ids.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { subscribe } from '../../src/lib/events.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
@@ -384,3 +384,22 @@ test.serial(
     }
   },
 );
+
+test('a UE whose layer is parked comes back under the same key, after what was out is answered', async (t) => {
+  let answer = (): void => undefined;
+  const slow = new Promise<void>((resolve) => (answer = resolve));
+  const { naf, push } = await openLadder(t, {
+    handler: (one) => (Buffer.from(one.payload).toString() === 'slow' ? slow : undefined),
+  });
+  t.is((await push('one')).via, 'bootstrap');
+  const [before] = naf.associations(impi);
+  const out = push('slow');
+  const parked = naf.park(impi);
+  const later = push('three');
+  answer();
+  t.is(await parked, 1);
+  t.like(await out, { state: 'acked', via: 'reuse', attempts: 1 });
+  t.like(await later, { state: 'acked', via: 'reconnect', attempts: 1 });
+  t.is(naf.associations(impi)[0]?.bTid, before?.bTid);
+  t.is(await naf.park(parseImpi('nobody@ims.mnc001.mcc001.3gppnetwork.org')), 0);
+});
