@@ -1,46 +1,25 @@
-/** The control socket of `naf-push serve`: one JSON line in, one out; whoever may open it may revoke. */
+/** The control socket of `naf-push serve`: whoever may open it may push, end layers and revoke. */
 import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { ConfigError, CodecError, reasonOf } from '../errors.ts';
-import { parseBTid, type BTid, type Impi } from '../ids.ts';
+import type { z } from 'zod';
+import { ChannelError, ConfigError, CodecError, GbaError, reasonOf } from '../errors.ts';
+import { parseBTid, type Impi } from '../ids.ts';
 import type { PushServer } from '../naf/push-server.ts';
 import type { LiveSa } from '../sa/association.ts';
+import { pushBurst } from './burst.ts';
+import {
+  associationsAnswer,
+  burstAnswer,
+  controlRequest,
+  errorAnswer,
+  viewOf,
+  type ControlRequest,
+  type SaView,
+} from './control-messages.ts';
 import type { CommandIo } from './io.ts';
 import { impiOf, parseUe, stateFolder } from './options.ts';
-
-/** What is told of an association: nothing of its keys. */
-export interface SaView {
-  readonly btid: string;
-  /** Absent in one that the UE began. */
-  readonly ptid?: string | undefined;
-  readonly ue: string;
-  readonly nafFqdn: string;
-  readonly tls: string;
-  readonly state: string;
-  /** Epoch ms. */
-  readonly expiresAt: number;
-}
-
-const request = z.object({ op: z.enum(['ls', 'revoke']), which: z.string().optional() });
-const answer = z.union([
-  z.object({ error: z.string() }),
-  z.object({
-    associations: z.array(
-      z.object({
-        btid: z.string(),
-        ptid: z.string().optional(),
-        ue: z.string(),
-        nafFqdn: z.string(),
-        tls: z.string(),
-        state: z.string(),
-        expiresAt: z.number(),
-      }),
-    ),
-  }),
-]);
 
 /** The folder of a NAF that lives on, and its socket in it. */
 export function nafFolder(state: string | undefined, env: CommandIo['env']): string {
@@ -55,14 +34,17 @@ export async function listenControl(
   const path = join(folder, 'control');
   rmSync(path, { force: true });
   const open = new Set<Socket>();
+  const answer = answering(naf);
   // Half open: whoever asks may end its side before it has the answer.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     socket.on('error', () => undefined);
-    void readLine(socket).then((line) => {
-      socket.end(`${JSON.stringify(answerTo(line, naf))}\n`);
-    });
+    void readLine(socket)
+      .then(answer)
+      .then((value) => {
+        socket.end(`${JSON.stringify(value)}\n`);
+      });
   });
   try {
     server.listen(path);
@@ -82,38 +64,95 @@ export async function listenControl(
   };
 }
 
-/** Asks the NAF that serves with this folder. @throws ConfigError ERR_CONFIG_ADDRESS when none does. */
+type Asked<O extends ControlRequest['op']> = Omit<Extract<ControlRequest, { op: O }>, 'op'>;
+
+/**
+ * The associations that it was about, of the NAF that serves with this folder. @throws ConfigError
+ * ERR_CONFIG_ADDRESS when none does, CodecError when it refuses, ChannelError ERR_CHANNEL_CLOSED when it ends first.
+ */
 export async function askControl(
   folder: string,
-  asked: z.input<typeof request>,
+  asked: ControlRequest & { readonly op: 'ls' | 'revoke' | 'park' },
 ): Promise<readonly SaView[]> {
+  const { associations } = await ask(folder, asked, associationsAnswer);
+  return associations;
+}
+
+/** Has that NAF push. @throws as `askControl`; `signal.reason` when it is aborted, which ends nothing over there. */
+export function askForBurst(
+  folder: string,
+  order: Asked<'push'>,
+  signal?: AbortSignal,
+): Promise<z.output<typeof burstAnswer>> {
+  return ask(folder, { op: 'push', ...order }, burstAnswer, signal);
+}
+
+async function ask<A extends z.ZodType>(
+  folder: string,
+  asked: ControlRequest,
+  schema: A,
+  signal?: AbortSignal,
+): Promise<z.output<A>> {
   const path = join(folder, 'control');
+  signal?.throwIfAborted();
   const socket = connect(path);
+  socket.on('error', () => undefined);
+  const onAbort = (): void => void socket.destroy();
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    await once(socket, 'connect');
+    await once(socket, 'connect', { ...(signal && { signal }) });
+    socket.write(`${JSON.stringify(asked)}\n`);
   } catch (cause) {
+    signal?.throwIfAborted();
     const why = `no naf-push serve listens at ${path}: start it, or name its --state`;
     throw new ConfigError('ERR_CONFIG_ADDRESS', why, { cause });
   }
-  socket.write(`${JSON.stringify(asked)}\n`);
-  const got = answer.parse(JSON.parse(await readLine(socket)));
-  socket.destroy();
-  if ('error' in got) throw new CodecError('ERR_ID_MALFORMED', got.error);
-  return got.associations;
+  try {
+    const line = await readLine(socket);
+    signal?.throwIfAborted();
+    if (line === '') {
+      const why = `the NAF at ${path} ended before it had answered`;
+      throw new ChannelError('ERR_CHANNEL_CLOSED', why);
+    }
+    const got: unknown = JSON.parse(line);
+    const refused = errorAnswer.safeParse(got);
+    if (refused.success) throw new CodecError('ERR_ID_MALFORMED', refused.data.error);
+    return schema.parse(got);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    socket.destroy();
+  }
 }
 
-function answerTo(line: string, naf: PushServer): z.input<typeof answer> {
-  try {
-    const { op, which } = request.parse(JSON.parse(line));
-    const associations = matching(naf, which).map(viewOf);
-    if (op === 'revoke') for (const { btid } of associations) naf.revoke(btid as BTid);
-    return { associations };
-  } catch (error) {
-    const reason = error instanceof CodecError || error instanceof RangeError;
-    return {
-      error: reason ? error.message : 'expected {"op":"ls"|"revoke","which":"B-TID or UE"}',
-    };
-  }
+/** What that NAF says to a line; bursts are bounded in size, and in how many there are at once. */
+function answering(naf: PushServer): (line: string) => Promise<object> {
+  let bursts = 0;
+  const push = async ({ ue, payloadBase64, ttl, ...order }: Asked<'push'>): Promise<object> => {
+    if (bursts >= MOST_BURSTS) return { error: `${bursts} bursts of pushes are under way already` };
+    const impis = namedBy(ue);
+    const impi = impis.find((one) => naf.associations(one).length > 0) ?? impis[0];
+    const payload = Buffer.from(payloadBase64, 'base64');
+    bursts += 1;
+    try {
+      return await pushBurst(naf, impi, { ...order, payload, ttlSeconds: ttl });
+    } finally {
+      bursts -= 1;
+    }
+  };
+  return async (line) => {
+    try {
+      const asked = controlRequest.parse(JSON.parse(line));
+      if (asked.op === 'push') return await push(asked);
+      const found = matching(naf, asked.which);
+      const associations = found.map(viewOf);
+      if (asked.op === 'revoke') for (const { bTid } of found) naf.revoke(bTid);
+      if (asked.op === 'park') await Promise.all(found.map(({ bTid }) => naf.park(bTid)));
+      return { associations };
+    } catch (error) {
+      const told = error instanceof GbaError || error instanceof RangeError;
+      return { error: told ? error.message : REQUESTS };
+    }
+  };
 }
 
 /** All, those of a UE, or the one that a B-TID names. */
@@ -123,14 +162,13 @@ function matching(naf: PushServer, which: string | undefined): readonly LiveSa[]
     const { bTid } = parseBTid(which);
     return naf.associations().filter((sa) => sa.bTid === bTid);
   }
-  const ue = parseUe(which);
-  const impis: readonly Impi[] = 'impi' in ue ? [ue.impi] : [impiOf(ue, 2), impiOf(ue, 3)];
-  return impis.flatMap((impi) => naf.associations(impi));
+  return namedBy(which).flatMap((impi) => naf.associations(impi));
 }
 
-function viewOf({ bTid, pTid, impi, nafFqdn, binding, state, expiresAt }: LiveSa): SaView {
-  const tls = binding.version === '1.2' ? `1.2 ${binding.suite}` : '1.3';
-  return { btid: bTid, ...(pTid && { ptid: pTid }), ue: impi, nafFqdn, tls, state, expiresAt };
+/** Whose IMPI it may be, the likeliest first: an IMSI does not say how long its MNC is. */
+function namedBy(name: string): readonly [Impi, ...Impi[]] {
+  const ue = parseUe(name);
+  return 'impi' in ue ? [ue.impi] : [impiOf(ue, 2), impiOf(ue, 3)];
 }
 
 /** What comes before the first newline or the end; a longer line than any of ours is cut. */
@@ -153,3 +191,7 @@ async function readLine(socket: Socket): Promise<string> {
 
 /** An answer lists every association of a NAF; a hundred thousand of them are some 30 MB. */
 const MAX_LINE = 64 * 1_048_576;
+const MOST_BURSTS = 4;
+const REQUESTS =
+  'expected {"op":"ls"|"revoke"|"park","which":"B-TID or UE"} or ' +
+  '{"op":"push","ue","payloadBase64","count","window","withinMs","ttl"}';

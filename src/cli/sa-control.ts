@@ -1,7 +1,8 @@
 /** `naf-push sa ls|show|revoke`: the associations of a NAF that serves, asked for over its control socket. */
 import type { Command } from 'commander';
 import { SaError } from '../errors.ts';
-import { askControl, nafFolder, type SaView } from './control.ts';
+import type { SaView } from './control-messages.ts';
+import { askControl, nafFolder } from './control.ts';
 import { writeJson, type CommandIo } from './io.ts';
 import { stateOption } from './options.ts';
 import { subcommand } from './run.ts';

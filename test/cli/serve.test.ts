@@ -150,7 +150,20 @@ test('the control socket is its owner’s alone, and takes no nonsense', async (
   await both.startNaf();
   const path = join(state, 'naf', 'control');
   t.is(statSync(path).mode & 0o777, 0o600);
-  for (const text of ['nonsense\n', '{"op":"shutdown"}\n', '{"op":"ls","which":"?"}\n', '']) {
+  const push = { op: 'push', ue: UE, payloadBase64: '', count: 1, window: 1, withinMs: 1, ttl: 1 };
+  const orders = [
+    { ...push, count: 10_001 },
+    { ...push, window: 1_025 },
+    { ...push, withinMs: 60_001 },
+    { ...push, ttl: 601 },
+    { ...push, payloadBase64: 'A'.repeat(90_004) },
+    { ...push, ue: '?' },
+    { op: 'park' },
+  ].map((order) => `${JSON.stringify(order)}\n`);
+  for (const text of [
+    ...['nonsense\n', '{"op":"shutdown"}\n', '{"op":"ls","which":"?"}\n', ''],
+    ...orders,
+  ]) {
     const socket = connect(path);
     socket.end(text);
     const [chunk] = (await once(socket, 'data')) as [Buffer];
