@@ -91,7 +91,7 @@ function subjectOf(line: string): string[] {
   if (first === 'sa') return [name, first, second];
   return [
     name,
-    ['send', 'serve', 'bsf', 'aka', 'inspect', 'demo'].includes(first) ? first : 'send',
+    ['send', 'serve', 'bsf', 'aka', 'inspect', 'bench', 'demo'].includes(first) ? first : 'send',
   ];
 }
 

@@ -1,6 +1,7 @@
 /** The command `naf-push`: what a network application does. */
 import { Command } from 'commander';
 import { addAkaCommand } from './aka.ts';
+import { addBenchCommand } from './bench.ts';
 import { addBsfCommand } from './bsf.ts';
 import { addInspectCommand } from './inspect.ts';
 import { addDemoCommand } from './demo.ts';
@@ -26,6 +27,7 @@ export function main(argv: readonly string[], io: CommandIo): Promise<number> {
   addSaCommand(program, io);
   addAkaCommand(program, io);
   addInspectCommand(program, io);
+  addBenchCommand(program, io);
   addDemoCommand(program, io);
   if (argv.length === 0) {
     program.outputHelp({ error: true });

@@ -23,7 +23,7 @@ import type { CommandIo } from './io.ts';
 import { nearest } from './suggest.ts';
 
 /** The words of `naf-push`, for whoever mistypes one: the default command takes it for a UE. */
-const COMMANDS = ['send', 'serve', 'bsf', 'sa', 'aka', 'inspect', 'demo', 'help'];
+const COMMANDS = ['send', 'serve', 'bsf', 'sa', 'aka', 'inspect', 'bench', 'demo', 'help'];
 
 /** Turns a parser that throws into one whose error commander reports as a usage error. */
 export function argument<T>(parse: (text: string) => T): (text: string) => T {
