@@ -32,6 +32,7 @@ import { listenPsk, type PskServer } from '../src/net/psk-server.ts';
 import { announce } from '../src/sa/association.ts';
 import { SaSessions } from '../src/sa/sessions.ts';
 import type { Order } from './_dialler.ts';
+import { saveResult, type Series } from './_result.ts';
 import { cpuSince, machine, NAF, number, spread } from './_run.ts';
 
 const { values } = parseArgs({
@@ -69,6 +70,12 @@ const kinds: readonly Kind[] = [
   { name: '1.2 ECDHE-PSK resumed', binding: tls12, naf: classic, ue: classic, resumes: true },
 ];
 
+/** Octets. */
+interface Hellos {
+  readonly ClientHello: number;
+  readonly ServerHello: number;
+}
+
 const ue = fork(fileURLToPath(new URL('_dialler.ts', import.meta.url)));
 
 async function dial(order: Order): Promise<number> {
@@ -102,7 +109,7 @@ async function open(kind: Kind): Promise<{ readonly naf: PskServer; readonly ord
 }
 
 /** One handshake as the wire sees it. */
-async function look(order: Order): Promise<string> {
+async function look(order: Order): Promise<Hellos> {
   const sent = { client: [] as Buffer[], server: [] as Buffer[] };
   const relay = createServer((near) => {
     const far = connect(order.port, '127.0.0.1');
@@ -113,8 +120,7 @@ async function look(order: Order): Promise<string> {
   await once(relay, 'listening');
   await dial({ ...order, port: (relay.address() as AddressInfo).port });
   relay.close();
-  const [hello, answer] = [firstRecord(sent.client), firstRecord(sent.server)];
-  return `ClientHello ${String(hello).padStart(5)}  ServerHello ${String(answer).padStart(5)}`;
+  return { ClientHello: firstRecord(sent.client), ServerHello: firstRecord(sent.server) };
 }
 
 /** Octets of the record that a stream begins with, its header included. */
@@ -132,7 +138,7 @@ function hasGroup(group: string): boolean {
 }
 
 const opened = await Promise.all(kinds.map(async (kind) => ({ kind, ...(await open(kind)) })));
-const wire: string[] = [];
+const wire: Hellos[] = [];
 for (const { kind, order } of opened) {
   // The first of those that resume is a full one.
   if (kind.resumes) await dial(order);
@@ -163,5 +169,36 @@ for (const [i, { kind }] of opened.entries()) {
   const ratio = spread((cpu[i] ?? []).map((us, round) => us / (base[round] ?? NaN)));
   const times = `${number(ratio.median)} (${number(ratio.min)} to ${number(ratio.max)})`;
   const figures = [min, median, max].map((us) => number(us, 0)).join(' / ');
-  console.log(`${kind.name.padEnd(24)} ${wire[i] ?? ''}  CPU ${figures}  x ${times}`);
+  const { ClientHello, ServerHello } = wire[i] ?? { ClientHello: NaN, ServerHello: NaN };
+  const hellos = `ClientHello ${number(ClientHello, 0).padStart(5)}  ServerHello ${number(ServerHello, 0).padStart(5)}`;
+  console.log(`${kind.name.padEnd(24)} ${hellos}  CPU ${figures}  x ${times}`);
 }
+
+function seriesOf({ kind }: { readonly kind: Kind }, i: number): Series[] {
+  const own = { subject: kind.name, conditions: {} };
+  const hellos = Object.entries(wire[i] ?? {}) as [keyof Hellos, number][];
+  return [
+    { ...own, figure: 'NAF CPU per handshake', unit: 'us', rounds: cpu[i] ?? [] },
+    ...hellos.map(([figure, octets]): Series => ({
+      ...own,
+      figure,
+      unit: 'octets',
+      rounds: base.map(() => octets),
+    })),
+  ];
+}
+
+saveResult({
+  name: 'handshake',
+  about:
+    'A handshake under an association: key exchange groups and resumption, our NAF and a UE in a process ' +
+    `of its own, one after another, ${handshakes} of each kind a round.`,
+  notes: [
+    'CPU is that of the NAF process, from the TCP connection to its end.',
+    'Octets are those of the first record each way, its header included.',
+  ],
+  skipped: hasGroup('X25519MLKEM768')
+    ? []
+    : [`X25519MLKEM768: OpenSSL ${process.versions.openssl} has it not, Node.js 22 and later do`],
+  series: opened.flatMap(seriesOf),
+});

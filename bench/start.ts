@@ -18,6 +18,7 @@ import type * as Api from '../src/index.ts';
 import { pskIdentityOf } from '../src/ids.ts';
 import { dialPsk } from '../src/net/psk-client.ts';
 import { announce } from '../src/sa/association.ts';
+import { saveResult, type Unit } from './_result.ts';
 import { machine, number, quantile, recordOf, spread } from './_run.ts';
 import type { Ended, StartOrder, Started } from './_start-naf.ts';
 
@@ -72,7 +73,11 @@ async function fill(root: string): Promise<string> {
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const roots = [...(values.against === undefined ? [] : [values.against]), here];
-const results = new Map(roots.map((root) => [root, new Map<string, number[]>()]));
+interface Noted {
+  readonly unit: Unit;
+  readonly rounds: number[];
+}
+const results = new Map(roots.map((root) => [root, new Map<string, Noted>()]));
 const stores = new Map<string, string>();
 
 console.log(machine());
@@ -81,24 +86,25 @@ for (const root of roots) stores.set(root, await fill(root));
 
 for (let round = 0; round < rounds; round += 1) {
   for (const [root, store] of stores) {
-    const note = (name: string, value: number): void => {
-      const of = results.get(root) ?? new Map<string, number[]>();
-      of.set(name, [...(of.get(name) ?? []), value]);
+    const note = (name: string, unit: Unit, value: number): void => {
+      const noted = results.get(root)?.get(name);
+      if (noted === undefined) results.get(root)?.set(name, { unit, rounds: [value] });
+      else noted.rounds.push(value);
     };
     const { naf, started } = await startNaf({ root, folder: store });
     if (started.associations !== count) throw new Error(`${started.associations} are there`);
-    note('store opened, ms', started.openMs);
-    note('registry recovered, ms', started.recoverMs);
-    note('listening, ms', started.listenMs);
-    note('start in all, ms', started.openMs + started.recoverMs + started.listenMs);
-    note('CPU of the start, ms', started.cpuMs);
-    note('RSS per association, octets', started.rssOctets / count);
-    note('heap and keys per association, octets', started.keptOctets / count);
-    note('handshake p50, ms', quantile(await shakeHands(started.port), 0.5));
+    note('store opened', 'ms', started.openMs);
+    note('registry recovered', 'ms', started.recoverMs);
+    note('listening', 'ms', started.listenMs);
+    note('start in all', 'ms', started.openMs + started.recoverMs + started.listenMs);
+    note('CPU of the start', 'ms', started.cpuMs);
+    note('RSS per association', 'octets', started.rssOctets / count);
+    note('heap and keys per association', 'octets', started.keptOctets / count);
+    note('handshake p50', 'ms', quantile(await shakeHands(started.port), 0.5));
     naf.send('close');
     const [closed] = (await once(naf, 'message')) as [Ended];
-    note('closed, ms', closed.endMs);
-    note('blocked while closing, ms', closed.blockedMs);
+    note('closed', 'ms', closed.endMs);
+    note('blocked while closing', 'ms', closed.blockedMs);
     if (naf.exitCode === null) await once(naf, 'exit');
 
     // Time enough for another start, however busy the machine is.
@@ -111,8 +117,8 @@ for (let round = 0; round < rounds; round += 1) {
       expire: { at: expireAt, afterMs: expireAfterMs },
     });
     const [expired] = (await once(second.naf, 'message')) as [Ended];
-    note('all expired at once, ms', expired.endMs);
-    note('blocked while expiring, ms', expired.blockedMs);
+    note('all expired at once', 'ms', expired.endMs);
+    note('blocked while expiring', 'ms', expired.blockedMs);
     second.naf.kill();
     await once(second.naf, 'exit');
     rmSync(folder, { recursive: true });
@@ -121,12 +127,28 @@ for (let round = 0; round < rounds; round += 1) {
 for (const store of stores.values()) rmSync(store, { recursive: true });
 
 const [first = here] = roots;
-for (const [name, mine] of results.get(here) ?? []) {
+for (const [name, { unit, rounds: mine }] of results.get(here) ?? []) {
   const { min, median, max } = spread(mine);
-  const theirs = spread(results.get(first)?.get(name) ?? []).median;
+  const theirs = spread(results.get(first)?.get(name)?.rounds ?? []).median;
   const ratio =
     first === here ? '' : `   before ${number(theirs, 1)}, ${number(theirs / median, 2)} x`;
   console.log(
-    `${name.padEnd(38)} ${number(min, 1)} / ${number(median, 1)} / ${number(max, 1)}${ratio}`,
+    `${`${name}, ${unit}`.padEnd(38)} ${number(min, 1)} / ${number(median, 1)} / ${number(max, 1)}${ratio}`,
   );
 }
+
+saveResult({
+  name: 'start',
+  about:
+    `A NAF that holds ${count} announced associations on disk: each round a process of its own that starts, ` +
+    'serves handshakes of random ones, and ends; and one in which all of them expire at one moment.',
+  notes: [
+    `The handshakes are ${handshakes} a round, one after another, by B-TID and P-TID in turn.`,
+  ],
+  series: Array.from(results, ([root, noted]) =>
+    Array.from(noted, ([figure, { unit, rounds }]) => ({
+      subject: root === here ? 'gba-push' : 'gba-push before',
+      ...{ figure, unit, conditions: { associations: count }, rounds },
+    })),
+  ).flat(),
+});
