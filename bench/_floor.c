@@ -3,40 +3,11 @@
  * is the server and sender (`floor server`), another the devices (`floor devices`). Orders are lines on stdin,
  * each answered by a line of JSON. A write for each connection and turn, as everywhere in this benchmark.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "_floor-line.h"
 
-enum { PAYLOAD = 100, HEAD = 49, FRAME = HEAD + PAYLOAD, ANSWER = 6, POOL = 4096, MOST = 20000, TIMES = 1000000 };
+enum { PAYLOAD = 100, HEAD = 49, FRAME = FRAME_OCTETS, ANSWER = 6, POOL = 4096, TIMES = 1000000 };
 
-/* One connection; what it has to say waits in `out`, which is there only while something waits. */
-struct line {
-  SSL *ssl;
-  int fd, device, open, dirty;
-  uint32_t count, hash;
-  int partial;
-  unsigned char rest[FRAME];
-  unsigned char *out;
-  int length, size;
-};
-
-static SSL_CTX *context;
-static int loop, listener = -1, is_server;
-static struct line *lines[MOST];
-static struct line *dirty[MOST];
-static int dirty_count, open_count;
+static int listener = -1, is_server;
 static unsigned char pool[POOL][PAYLOAD];
 static unsigned char chunk[1 << 17];
 
@@ -49,12 +20,6 @@ static struct {
 static struct { int running, port, next, to, at_once, under_way; double started; } dialing;
 static int awaited = -1;
 static float times[TIMES];
-
-static void die(const char *what) {
-  fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
-  ERR_print_errors_fp(stderr);
-  exit(1);
-}
 
 static double now_ms(void) {
   struct timespec t;
@@ -83,42 +48,6 @@ static void tell(struct line *line, const unsigned char *payload) {
   }
   line->hash = hash;
   line->count++;
-}
-
-static unsigned char *reserve(struct line *line, int octets) {
-  if (line->length + octets > line->size) {
-    line->size = 2 * (line->length + octets);
-    line->out = realloc(line->out, line->size);
-    if (!line->out) die("memory");
-  }
-  unsigned char *at = line->out + line->length;
-  line->length += octets;
-  if (!line->dirty) {
-    line->dirty = 1;
-    dirty[dirty_count++] = line;
-  }
-  return at;
-}
-
-static void flush(struct line *line) {
-  line->dirty = 0;
-  int done = 0;
-  while (done < line->length) {
-    int wrote = SSL_write(line->ssl, line->out + done, line->length - done);
-    if (wrote > 0) done += wrote;
-    else if (SSL_get_error(line->ssl, wrote) != SSL_ERROR_WANT_WRITE) die("write");
-    else break;
-  }
-  line->length -= done;
-  if (line->length > 0) {
-    memmove(line->out, line->out + done, line->length);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = line};
-    epoll_ctl(loop, EPOLL_CTL_MOD, line->fd, &event);
-    return;
-  }
-  free(line->out);
-  line->out = NULL;
-  line->size = 0;
 }
 
 static void push_next(void) {
@@ -154,7 +83,6 @@ static void acked(void) {
 }
 
 static void opened(struct line *line);
-static void dial_next(void);
 
 /* What a device gets are frames, what the server gets are a device's number, then answers. */
 static void take(struct line *line, const unsigned char *octets, int length) {
@@ -186,19 +114,6 @@ static void take(struct line *line, const unsigned char *octets, int length) {
   }
 }
 
-static void end(struct line *line) {
-  SSL_shutdown(line->ssl);
-  if (line->device >= 0 && line->open) {
-    lines[line->device] = NULL;
-    open_count--;
-  }
-  if (line->dirty) for (int i = 0; i < dirty_count; i++) if (dirty[i] == line) dirty[i] = dirty[--dirty_count];
-  SSL_free(line->ssl);
-  close(line->fd);
-  free(line->out);
-  free(line);
-}
-
 static void serve(struct line *line, uint32_t events) {
   if (!line->open) {
     int done = SSL_do_handshake(line->ssl);
@@ -222,19 +137,6 @@ static void serve(struct line *line, uint32_t events) {
     else if (SSL_get_error(line->ssl, length) == SSL_ERROR_WANT_READ) return;
     else return end(line);
   }
-}
-
-static struct line *line_of(int fd, int device) {
-  int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  struct line *line = calloc(1, sizeof *line);
-  line->fd = fd;
-  line->device = device;
-  line->ssl = SSL_new(context);
-  SSL_set_fd(line->ssl, fd);
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = line};
-  if (epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) < 0) die("epoll");
-  return line;
 }
 
 static void accept_all(void) {
@@ -330,37 +232,12 @@ static void read_orders(void) {
   }
 }
 
-static unsigned psk_of_client(SSL *ssl, const char *identity, unsigned char *psk, unsigned size) {
-  (void)ssl, (void)identity;
-  if (size < 32) return 0;
-  memset(psk, 7, 32);
-  return 32;
-}
-
-static unsigned psk_of_server(SSL *ssl, const char *hint, char *identity, unsigned identity_size,
-                              unsigned char *psk, unsigned size) {
-  (void)hint;
-  if (identity_size < 6) return 0;
-  strcpy(identity, "floor");
-  return psk_of_client(ssl, identity, psk, size);
-}
-
 int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "version")) return puts(OpenSSL_version(OPENSSL_VERSION_STRING)) < 0;
   is_server = argc > 1 && !strcmp(argv[1], "server");
   setvbuf(stdout, NULL, _IOLBF, 0);
   make_pool();
-  context = SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method());
-  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
-  SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
-  SSL_CTX_set1_groups_list(context, "X25519");
-  SSL_CTX_set_num_tickets(context, 0);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_read_ahead(context, 1);
-  if (is_server) SSL_CTX_set_psk_server_callback(context, psk_of_client);
-  else SSL_CTX_set_psk_client_callback(context, psk_of_server);
-
-  loop = epoll_create1(0);
+  open_context(is_server);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, events[256];
   epoll_ctl(loop, EPOLL_CTL_ADD, 0, &event);
   printf("{}\n");

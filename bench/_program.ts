@@ -1,5 +1,5 @@
 /** A process of bench/sides.ts: on a CPU of its own, asked by lines, its CPU time read where the kernel counts it. */
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -17,7 +17,7 @@ export interface Program {
   end(): Promise<void>;
 }
 
-/** Servers run on the first CPU, devices and what else loads them on the last: the same one where there is no other. */
+/** Servers run on the first CPU, devices and what else loads them on the last; anywhere without `taskset` (util-linux). */
 export type Place = 'server' | 'devices';
 
 /** A script of this folder; `about` is its first argument, as JSON. */
@@ -122,5 +122,17 @@ function answers(
 
 function pinned(place: Place): string[] {
   const last = cpus().length - 1;
-  return last === 0 ? [] : ['taskset', '-c', String(place === 'server' ? 0 : last)];
+  if (last === 0 || !canPin) return [];
+  return ['taskset', '-c', String(place === 'server' ? 0 : last)];
 }
+
+function hasTaskset(): boolean {
+  try {
+    execFileSync('taskset', ['--version'], { stdio: 'pipe' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const canPin = hasTaskset();
