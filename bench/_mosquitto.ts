@@ -39,6 +39,10 @@ export function mosquittoVersion(): string | undefined {
 /** @throws Error when it does not listen within 5 s. */
 export async function stageMosquitto(): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'gba-push-mosquitto-'));
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', remove);
   const port = await freePort();
   const keys = join(folder, 'psk');
   writeFileSync(keys, `${MQTT_IDENTITY}:${MQTT_KEY.toString('hex')}\n`, { mode: 0o600 });
@@ -67,7 +71,7 @@ export async function stageMosquitto(): Promise<Stage> {
     async close() {
       await devices.end();
       await server.end();
-      rmSync(folder, { recursive: true });
+      remove();
     },
   };
 }

@@ -87,6 +87,8 @@ function program(
   next: () => Promise<unknown>,
 ): Program {
   const gone = once(child, 'exit');
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   return {
     pid: child.pid ?? NaN,
     ask: async <T>(...order: Order): Promise<T> => {
@@ -136,3 +138,8 @@ function hasTaskset(): boolean {
 }
 
 const canPin = hasTaskset();
+/** None outlives a run, also one that failed. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill();
+});
