@@ -1,8 +1,10 @@
 /** The KDF and the keys of GBA (TS 33.220 Annex B; AUTN* of GBA_U: clause 5.3.2). */
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
+import { sha256 } from '@noble/hashes/sha2.js';
 import type { Impi, NafId } from '../ids.ts';
-import { concat, EMPTY, requireOctets, uintBytes, utf8Bytes, wipe, xor } from '../lib/bytes.ts';
-import { hmacSha256 } from '../lib/hmac.ts';
+import { concat, EMPTY, requireOctets, uintBytes, utf8Bytes, xor } from '../lib/bytes.ts';
 
 /** What a NAF key is derived from (TS 33.220 B.3). */
 export interface NafKeyInput {
@@ -40,7 +42,7 @@ export function deriveKsIntNaf(input: NafKeyInput): Uint8Array {
  */
 export function kdf(key: Uint8Array, fc: number, ...parameters: readonly Uint8Array[]): Uint8Array {
   const s = parameters.flatMap((p) => [p, uintBytes(p.length, 2)]);
-  return hmacSha256(key, concat(uintBytes(fc, 1), ...s));
+  return hmac(sha256, key, concat(uintBytes(fc, 1), ...s));
 }
 
 /**
@@ -56,18 +58,7 @@ export function swapAutnStar(autn: Uint8Array, ik: Uint8Array): Uint8Array {
 
 /** HKDF-SHA-256 with an empty salt (RFC 5869). `octets` is at most 8,160. */
 export function hkdfSha256(ikm: Uint8Array, info: string, octets: number): Uint8Array {
-  const prk = hmacSha256(EMPTY, ikm);
-  const infoOctets = utf8Bytes(info);
-  const okm = new Uint8Array(octets);
-  let block: Uint8Array = EMPTY;
-  for (let at = 0; at < octets; at += 32) {
-    const next = hmacSha256(prk, block, infoOctets, Uint8Array.of(at / 32 + 1));
-    wipe(block);
-    block = next;
-    okm.set(block.subarray(0, octets - at), at);
-  }
-  wipe(prk, block);
-  return okm;
+  return hkdf(sha256, ikm, EMPTY, utf8Bytes(info), octets);
 }
 
 function deriveNafKey(label: Uint8Array, { ks, rand, impi, nafId }: NafKeyInput): Uint8Array {
