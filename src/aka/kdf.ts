@@ -1,10 +1,10 @@
 /** The KDF and the keys of GBA (TS 33.220 Annex B; AUTN* of GBA_U: clause 5.3.2). */
-import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Impi, NafId } from '../ids.ts';
-import { concat, EMPTY, requireOctets, uintBytes, utf8Bytes, xor } from '../lib/bytes.ts';
+import { concat, EMPTY, requireOctets, uintBytes, utf8Bytes, wipe, xor } from '../lib/bytes.ts';
+import { hmacSha256 } from '../lib/hmac.ts';
 
 /** What a NAF key is derived from (TS 33.220 B.3). */
 export interface NafKeyInput {
@@ -58,7 +58,18 @@ export function swapAutnStar(autn: Uint8Array, ik: Uint8Array): Uint8Array {
 
 /** HKDF-SHA-256 with an empty salt (RFC 5869). `octets` is at most 8,160. */
 export function hkdfSha256(ikm: Uint8Array, info: string, octets: number): Uint8Array {
-  return hkdf(sha256, ikm, EMPTY, utf8Bytes(info), octets);
+  const prk = hmacSha256(EMPTY, ikm);
+  const infoOctets = utf8Bytes(info);
+  const okm = new Uint8Array(octets);
+  let block: Uint8Array = EMPTY;
+  for (let at = 0; at < octets; at += 32) {
+    const next = hmacSha256(prk, block, infoOctets, Uint8Array.of(at / 32 + 1));
+    wipe(block);
+    block = next;
+    okm.set(block.subarray(0, octets - at), at);
+  }
+  wipe(prk, block);
+  return okm;
 }
 
 function deriveNafKey(label: Uint8Array, { ks, rand, impi, nafId }: NafKeyInput): Uint8Array {

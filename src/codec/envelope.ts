@@ -1,6 +1,4 @@
 /** The Upa envelope, profile upa-1: what the NAF adds around a GPI (docs/wire.md; Upa: TS 24.109 A1.3). */
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
 import { hkdfSha256 } from '../aka/kdf.ts';
 import { CodecError } from '../errors.ts';
 import {
@@ -12,6 +10,7 @@ import {
   uintBytes,
   wipe,
 } from '../lib/bytes.ts';
+import { hmacSha256 } from '../lib/hmac.ts';
 import type { Endpoint } from './address.ts';
 import { decodeConnect, encodeConnect } from './connect-address.ts';
 
@@ -78,7 +77,7 @@ export function verifyEnvelope(envelope: DecodedEnvelope, ksNaf: Uint8Array): vo
 
 function macOf(authenticated: Uint8Array, ksNaf: Uint8Array): Uint8Array {
   const macKey = hkdfSha256(ksNaf, MAC_LABEL, 32);
-  const mac = hmac(sha256, macKey, authenticated);
+  const mac = hmacSha256(macKey, authenticated);
   wipe(macKey);
   return mac.subarray(0, MAC_OCTETS);
 }

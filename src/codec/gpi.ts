@@ -1,7 +1,5 @@
 /** GBA-PUSH-INFO in the project's own layout, profile gpi-1 (docs/wire.md; content: TS 33.223 3.1). */
 import { createCipheriv } from 'node:crypto';
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
 import { hkdfSha256 } from '../aka/kdf.ts';
 import { CodecError } from '../errors.ts';
 import {
@@ -29,6 +27,7 @@ import {
   uintBytes,
   wipe,
 } from '../lib/bytes.ts';
+import { hmacSha256 } from '../lib/hmac.ts';
 import { decodeBsfFqdn, decodeFqdn, encodeBsfFqdn, encodeFqdn } from './fqdn-code.ts';
 
 /** How the NAF key is used; it follows from the Ua security protocol id. */
@@ -178,7 +177,7 @@ function applyKeyStream(octets: Uint8Array, key: Uint8Array): Uint8Array {
 /** HMAC-SHA-256 over everything before the MAC, leftmost 16 octets. */
 function macOf(gpi: Omit<DecodedGpi, 'mac'>, key: Uint8Array): Uint8Array {
   const macKey = hkdfSha256(key, MAC_LABEL, 32);
-  const mac = hmac(sha256, macKey, authenticatedPart(gpi));
+  const mac = hmacSha256(macKey, authenticatedPart(gpi));
   wipe(macKey);
   return mac.subarray(0, MAC_OCTETS);
 }

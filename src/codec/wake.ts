@@ -1,6 +1,4 @@
 /** The wake, type 2 of profile upa-1: it calls a UE that holds a valid key and has no layer open (docs/wire.md). */
-import { hmac } from '@noble/hashes/hmac.js';
-import { sha256 } from '@noble/hashes/sha2.js';
 import { CodecError } from '../errors.ts';
 import {
   ByteReader,
@@ -11,6 +9,7 @@ import {
   uintBytes,
   utf8Bytes,
 } from '../lib/bytes.ts';
+import { hmacSha256 } from '../lib/hmac.ts';
 import type { Endpoint } from './address.ts';
 import { decodeConnect, encodeConnect } from './connect-address.ts';
 
@@ -82,11 +81,11 @@ export function wakeHint(key: Uint8Array, counter: number): Uint8Array {
   if (!Number.isInteger(counter) || counter < 1 || counter > 0xffff_ffff) {
     throw new RangeError(`a counter is 1 to 4294967295, not ${counter}`);
   }
-  return hmac(sha256, key, concat(HINT_LABEL, uintBytes(counter, 4))).subarray(0, HINT_OCTETS);
+  return hmacSha256(key, HINT_LABEL, uintBytes(counter, 4)).subarray(0, HINT_OCTETS);
 }
 
 function macOf(authenticated: Uint8Array, key: Uint8Array): Uint8Array {
-  return hmac(sha256, key, concat(MAC_LABEL, authenticated)).subarray(0, MAC_OCTETS);
+  return hmacSha256(key, MAC_LABEL, authenticated).subarray(0, MAC_OCTETS);
 }
 
 function short(wanted: number, left: number): CodecError {

@@ -1,11 +1,10 @@
 /** From a datagram of a stranger to an association, in the order of docs/wire.md; nothing is answered. */
-import { sha256 } from '@noble/hashes/sha2.js';
 import { decodeEnvelope } from '../codec/envelope.ts';
 import { decodeGpi } from '../codec/gpi.ts';
 import { AkaError, GbaError, SyncFailure } from '../errors.ts';
 import type { BTid, Fqdn } from '../ids.ts';
-import { toHex } from '../lib/bytes.ts';
 import { publish } from '../lib/events.ts';
+import { sha256Hex } from '../lib/hmac.ts';
 import { rateLimit, recentSet, type RateLimitOptions } from '../lib/limits.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { sourceOf } from '../lib/ip.ts';
@@ -117,14 +116,14 @@ export function createGpiIntake(options: GpiIntakeOptions): GpiIntake {
   return {
     async accept(octets, from, reply = ignore) {
       try {
-        return await take(octets, { from, reply, digest: toHex(sha256(octets)) });
+        return await take(octets, { from, reply, digest: sha256Hex(octets) });
       } catch (error) {
         if (!(error instanceof GbaError)) throw error;
         return undefined;
       }
     },
     async acceptInside(octets, layer) {
-      const digest = toHex(sha256(octets));
+      const digest = sha256Hex(octets);
       const bTid = accepted.get(digest);
       if (bTid !== undefined) return { kind: 'accepted-before', bTid };
       try {

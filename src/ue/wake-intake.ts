@@ -1,5 +1,4 @@
 /** From a datagram of a stranger to a NAF that calls, in the order of docs/wire.md; nothing is answered. */
-import { sha256 } from '@noble/hashes/sha2.js';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { decodeWake, verifyWake, WAKE_WINDOW, wakeHint } from '../codec/wake.ts';
 import { GbaError, SaError } from '../errors.ts';
@@ -7,6 +6,7 @@ import type { BTid } from '../ids.ts';
 import { toHex } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
+import { sha256Hex } from '../lib/hmac.ts';
 import { sourceOf } from '../lib/ip.ts';
 import { rateLimit, recentSet, type RateLimitOptions } from '../lib/limits.ts';
 import { systemLookup, type Lookup } from '../net/network.ts';
@@ -96,7 +96,7 @@ export function createWakeIntake({
 
   const judge = async (octets: Uint8Array, source: string): Promise<BTid> => {
     const wake = decodeWake(octets);
-    const digest = toHex(sha256(octets));
+    const digest = sha256Hex(octets);
     if (accepted.has(digest)) throw duplicate();
     if (!perSource.take(source)) throw busy('too many wakes from this source');
     const hint = toHex(wake.hint);
