@@ -22,6 +22,7 @@ import type {
   DrainOptions,
   Settle,
 } from './channel-types.ts';
+import { Draining } from './drain.ts';
 import { Ending, closedError } from './ending.ts';
 import { Flow } from './flow.ts';
 import { Incoming } from './incoming.ts';
@@ -50,11 +51,7 @@ export class Channel {
   #peer: { readonly maxMessageSize: number } | undefined;
   #sendLimit = signals.BASE_MAX_MESSAGE_SIZE;
   #releasedBy: 'us' | 'peer' | undefined;
-  #draining = false;
-  /** When our requests are given up, monotonic ms; set by `drain`. */
-  #drainBy = Infinity;
-  #drainTimer: Timer | undefined;
-  #gaveUp = false;
+  #draining: Draining | undefined;
 
   constructor(options: ChannelOptions) {
     const { socket, clock, maxMessageSize, csmTimeoutMs = 10_000 } = options;
@@ -93,7 +90,7 @@ export class Channel {
         if (!this.#ended) this.#send(notification);
       },
       onAnswered: () => {
-        if (this.#draining) process.nextTick(this.#endWhenDrained);
+        if (this.#draining) process.nextTick(this.#draining.check);
       },
     });
     this.#ending = new Ending({
@@ -205,9 +202,9 @@ export class Channel {
    */
   async drain({ withinMs = DRAIN_MS }: DrainOptions = {}): Promise<void> {
     this.release();
-    this.#draining = true;
-    this.#giveUpWithin(withinMs);
-    this.#endWhenDrained();
+    this.#draining ??= this.#makeDraining();
+    this.#draining.giveUpWithin(withinMs);
+    this.#draining.check();
     await this.closed;
   }
 
@@ -246,7 +243,7 @@ export class Channel {
       }
       this.#refuse(error.message, error instanceof SignalError ? error.badCsmOption : undefined);
     }
-    this.#endWhenDrained();
+    this.#draining?.check();
     this.#flow.update();
   };
 
@@ -321,24 +318,20 @@ export class Channel {
     return `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#sendLimit}`;
   }
 
-  #giveUpWithin(ms: number): void {
-    const { clock } = this.#options;
-    const at = clock.monotonic() + ms;
-    if (this.#ended || at >= this.#drainBy) return;
-    this.#drainBy = at;
-    this.#drainTimer?.cancel();
-    this.#drainTimer = clock.after(ms, () => {
-      this.#gaveUp = true;
-      this.#endWhenDrained();
+  #makeDraining(): Draining {
+    return new Draining({
+      clock: this.#options.clock,
+      look: () => ({
+        unanswered: this.#incoming.unanswered,
+        waiting: this.#requests.size,
+        releasedBy: this.#releasedBy,
+        ended: this.#ended,
+      }),
+      onDrained: () => {
+        this.#finish({ reason: this.#releasedBy === 'peer' ? 'released' : 'local' });
+      },
     });
   }
-
-  readonly #endWhenDrained = (): void => {
-    if (!this.#draining || this.#incoming.unanswered > 0) return;
-    if (this.#requests.size > 0 && !this.#gaveUp) return;
-    if (this.#releasedBy === 'us' && !this.#gaveUp) return this.#giveUpWithin(FAREWELL_MS);
-    this.#finish({ reason: this.#releasedBy === 'peer' ? 'released' : 'local' });
-  };
 
   /** The peer broke the protocol. */
   #refuse(diagnostic: string, badCsmOption?: number): void {
@@ -358,7 +351,7 @@ export class Channel {
     this.#writer.flush();
     const error = closedError(diagnostic === undefined ? reason : `${reason}: ${diagnostic}`);
     this.#csmTimer.cancel();
-    this.#drainTimer?.cancel();
+    this.#draining?.stop();
     this.#keepalive.stop(error);
     this.#settleReady(error);
     for (const settle of this.#requests.takeAll()) settle(error);
@@ -372,5 +365,3 @@ const HIGH_WATER_MARK = 65_536;
 const MAX_BARRIERS = 16;
 /** How long `drain` waits for the peer's answers unless told otherwise. */
 const DRAIN_MS = 5_000;
-/** For the peer to close, once all that we know of is answered. */
-const FAREWELL_MS = 1_000;
