@@ -12,9 +12,8 @@ import {
   type ReceivedMessage,
   type OutgoingMessage,
 } from '../codec/coap.ts';
-import { type ChannelError, CodecError, PushError } from '../errors.ts';
+import { CodecError, PushError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import type { Timer } from '../lib/clock.ts';
 import type {
   ChannelEnd,
   ChannelOptions,
@@ -25,6 +24,7 @@ import type {
 import { Draining } from './drain.ts';
 import { Ending, closedError } from './ending.ts';
 import { Flow } from './flow.ts';
+import { Greeting } from './greeting.ts';
 import { Incoming } from './incoming.ts';
 import { Keepalive, type Pong } from './keepalive.ts';
 import * as signals from './signalling.ts';
@@ -37,6 +37,7 @@ import { WriteBatch } from './write-batch.ts';
 export class Channel {
   /** The peer's CSM is here. @throws ChannelError ERR_CHANNEL_CLOSED when the channel ends first. */
   readonly ready: Promise<void>;
+  readonly #greeting: Greeting;
   readonly #options: ChannelOptions;
   readonly #decoder: CoapDecoder;
   readonly #writer: WriteBatch | SingleWriter;
@@ -46,10 +47,6 @@ export class Channel {
   readonly #flow: Flow;
   readonly #ending: Ending;
   readonly #maxInFlight: number;
-  readonly #csmTimer: Timer;
-  #settleReady: (error?: ChannelError) => void = () => {};
-  #peer: { readonly maxMessageSize: number } | undefined;
-  #sendLimit = signals.BASE_MAX_MESSAGE_SIZE;
   #releasedBy: 'us' | 'peer' | undefined;
   #draining: Draining | undefined;
 
@@ -102,16 +99,14 @@ export class Channel {
         ...(this.#decoder.partial && { diagnostic: 'in the middle of a message' }),
       }),
     });
-    this.#csmTimer = clock.after(csmTimeoutMs, () => {
-      this.#refuse(`no CSM within ${csmTimeoutMs} ms`);
+    this.#greeting = new Greeting({
+      clock,
+      timeoutMs: csmTimeoutMs,
+      onLate: () => {
+        this.#refuse(`no CSM within ${csmTimeoutMs} ms`);
+      },
     });
-    this.ready = new Promise((resolve, reject) => {
-      this.#settleReady = (error) => {
-        if (error) reject(error);
-        else resolve();
-      };
-    });
-    this.ready.catch(() => {});
+    this.ready = this.#greeting.ready;
     socket.on('data', this.#onData);
     this.#writer.add(signals.csm(maxMessageSize));
   }
@@ -123,7 +118,8 @@ export class Channel {
 
   /** What the peer has said it accepts; undefined until its CSM is here. */
   get peer(): { readonly maxMessageSize: number } | undefined {
-    return this.#peer;
+    const { heard, maxMessageSize } = this.#greeting;
+    return heard ? { maxMessageSize } : undefined;
   }
 
   /** Requests that wait for an answer. */
@@ -250,7 +246,7 @@ export class Channel {
   readonly #onMessage = (message: ReceivedMessage): void => {
     const { code } = message;
     if (this.#ended || code === CODE.EMPTY) return;
-    if (this.#peer === undefined && code !== CODE.CSM && code !== CODE.ABORT) {
+    if (!this.#greeting.heard && code !== CODE.CSM && code !== CODE.ABORT) {
       throw new SignalError('the first message is not a CSM');
     }
     if (isResponse(code)) {
@@ -269,10 +265,7 @@ export class Channel {
     }
     signals.refuseCritical(message);
     if (code === CODE.CSM) {
-      this.#sendLimit = signals.statedMaxMessageSize(message) ?? this.#sendLimit;
-      this.#peer = { maxMessageSize: this.#sendLimit };
-      this.#csmTimer.cancel();
-      this.#settleReady();
+      this.#greeting.hear(message);
     } else if (code === CODE.PING) {
       const barrier = signals.hasCustody(message) && this.#incoming.waiting < MAX_BARRIERS;
       if (barrier) this.#incoming.whenAnswered(() => this.#pong(token, true));
@@ -298,7 +291,8 @@ export class Channel {
   /** @throws PushError ERR_PUSH_OVERSIZE; nothing was sent then. */
   #send(message: OutgoingMessage): void {
     const size = encodedLength(message);
-    if (size > this.#sendLimit) throw new PushError('ERR_PUSH_OVERSIZE', this.#oversize(size));
+    if (size > this.#greeting.maxMessageSize)
+      throw new PushError('ERR_PUSH_OVERSIZE', this.#oversize(size));
     this.#writer.add(message, size);
   }
 
@@ -306,7 +300,7 @@ export class Channel {
   #answer(answer: OutgoingMessage): boolean {
     if (this.#ended) return false;
     const size = encodedLength(answer);
-    if (size > this.#sendLimit) {
+    if (size > this.#greeting.maxMessageSize) {
       this.#refuse(this.#oversize(size));
       return false;
     }
@@ -315,7 +309,7 @@ export class Channel {
   }
 
   #oversize(size: number): string {
-    return `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#sendLimit}`;
+    return `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#greeting.maxMessageSize}`;
   }
 
   #makeDraining(): Draining {
@@ -350,10 +344,9 @@ export class Channel {
   readonly #onDecided = ({ reason, diagnostic }: ChannelEnd): void => {
     this.#writer.flush();
     const error = closedError(diagnostic === undefined ? reason : `${reason}: ${diagnostic}`);
-    this.#csmTimer.cancel();
     this.#draining?.stop();
     this.#keepalive.stop(error);
-    this.#settleReady(error);
+    this.#greeting.end(error);
     for (const settle of this.#requests.takeAll()) settle(error);
     this.#flow.end();
   };
