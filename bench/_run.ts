@@ -15,11 +15,9 @@ import {
   parseImsi,
   readSubscribers,
   systemClock,
-  type Endpoint,
   type Impi,
   type PushServer,
   type SaRecord,
-  type TlsBinding,
   type TriggerAddress,
 } from '../src/index.ts';
 import { bTidOf, pTidOf } from '../src/ids.ts';
@@ -36,14 +34,8 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export interface BenchOptions {
-  readonly binding?: TlsBinding;
-  /** Where the UE connects, when that is a relay. */
-  readonly advertise?: Endpoint;
-}
-
 /** A UE in a process of its own and NAFs in this one, all by the public API, over loopback. */
-export async function openBench({ binding, advertise }: BenchOptions = {}): Promise<Bench> {
+export async function openBench(): Promise<Bench> {
   const ue = fork(fileURLToPath(new URL('_ue.ts', import.meta.url)));
   const [{ trigger }] = (await once(ue, 'message')) as [{ trigger: TriggerAddress }];
   const policy = loadTlsPolicy();
@@ -61,8 +53,6 @@ export async function openBench({ binding, advertise }: BenchOptions = {}): Prom
         nafFqdn: NAF,
         listen: { host: '127.0.0.1', port: 0 },
         triggerAddress: () => trigger,
-        ...(binding && { binding }),
-        ...(advertise && { advertise }),
       }),
     async close() {
       ue.disconnect();
