@@ -32,7 +32,7 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds ?? (values.quick ? 3 : 7));
-const samples = Number(values.samples ?? (values.quick ? 4 : 10));
+const samples = Number(values.samples ?? (values.quick ? 4 : 15));
 const reuses = Number(values.reuses);
 /** The code of a handshake is compiled after some dozens of them at each end. */
 const WARM_UPS = values.quick ? 3 : 8;

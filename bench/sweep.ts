@@ -10,6 +10,7 @@
  * Losses are those of iptables in network namespaces that this makes and removes, which takes root; there is
  * no relay and no delay there. Intervals are those of bench/modes.ts.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { countWays } from './_modes-count.ts';
 import { openScene, X25519, type Scene } from './_modes.ts';
@@ -64,13 +65,17 @@ async function measureDelays(
       const own = timesOf(WAYS);
       all.push(own);
       for (const { wires } of scene.pairs) wires?.delayBy(rtt / 2);
-      const run = async (pair: Scene['pairs'][number]): Promise<void> => {
+      const run = async (pair: Scene['pairs'][number], waitMs = 0): Promise<void> => {
+        await pause(waitMs);
         for (let i = 0; i < samples; i += 1) {
           await sample(pair, WAYS, REUSES, ({ name }, { ms }) => own.get(name)?.push(...ms));
         }
       };
-      if (rtt >= AT_ONCE_FROM_MS) await Promise.all(scene.pairs.map(run));
-      else for (const pair of scene.pairs) await run(pair);
+      const { pairs } = scene;
+      if (rtt >= AT_ONCE_FROM_MS) {
+        // Not in step: what one does, the others would wait for.
+        await Promise.all(pairs.map((pair, n) => run(pair, (n * rtt) / pairs.length)));
+      } else for (const pair of pairs) await run(pair);
       for (const { wires } of scene.pairs) {
         if (wires && rtt > 0) late.push(wires.layer.lateness().mean);
       }
