@@ -219,7 +219,7 @@ const LASTING_MS = 5_200;
 const EXAMPLES = `
 Examples:
   In one terminal the device, in another this:
-    $ ue-listen -q
+    $ ue-listen -q > /dev/null
     $ naf-push bench 001010000000001
   The shorter handshakes of TLS 1.2 (the device must run ue-listen --tls any --resumption sa-bound):
     $ naf-push bench 001010000000001 --tls 1.2 --resumption sa-bound
