@@ -20,7 +20,7 @@ import { parseArgs } from 'node:util';
 import { countWays, HELD_MS } from './_modes-count.ts';
 import { openScene } from './_modes.ts';
 import { kindsOf, sample, SKIPPED, WAYS, type Taken } from './_modes-ways.ts';
-import { saveResult, type Series, type Unit } from './_result.ts';
+import { distribution, saveResult, type Series, type Unit } from './_result.ts';
 import { machine, number, quantile, spread } from './_run.ts';
 
 const { values } = parseArgs({
@@ -69,13 +69,12 @@ function addTimes(
   all: Taken[][],
   timesOf: (taken: Taken) => readonly number[],
 ): void {
-  for (const [figure, q] of Object.entries(QUANTILES)) {
-    add(subject, `${figure}${which}`, 'ms', all, (round) =>
-      quantile(
-        round.flatMap(timesOf).toSorted((a, b) => a - b),
-        q,
-      ),
-    );
+  const sorted = all.map((round) => round.flatMap(timesOf).toSorted((a, b) => a - b));
+  for (const [name, q] of Object.entries(QUANTILES)) {
+    const rounds = sorted.map((ms) => quantile(ms, q));
+    const figure = `${name}${which}`;
+    const shape = name === 'p50' && distribution(sorted.flat());
+    series.push({ subject, figure, unit: 'ms', conditions: {}, rounds, ...shape });
   }
 }
 
@@ -146,7 +145,7 @@ saveResult({
       'SIMs, HSS and associations are in memory; ids of handled pushes are on disk.',
     `Octets are those of TCP payload, TLS and all. Round trips are half of the flights that a relay saw which held everything for ${HELD_MS} ms, TCP set-up included where the interval includes it; before resume and reconnect there is one more of it.`,
     `p90 and p99 are of ${samples} samples a round (reuse: ${samples * reuses}): of ten, p99 is the greatest.`,
-    ...SKIPPED.map((reason) => `Skipped: ${reason}.`),
   ],
+  skipped: SKIPPED,
   series,
 });

@@ -181,7 +181,7 @@ saveResult({
       'the UE’s first word to its BSF; all end with the receipt at the NAF.',
     'The way to the BSF has the same round trip, where there is one.',
     ...swept.notes,
-    ...skipped.map((reason) => `Skipped: ${reason}.`),
   ],
+  skipped,
   series: [...swept.series, ...('reason' in lossy ? [] : lossy)],
 });
