@@ -1,65 +1,10 @@
-/** What every benchmark shares: fixed inputs, a UE process, figures with their spread, and where they were taken. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
+/** What every benchmark shares: fixed inputs, figures with their spread, and where they were taken. */
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import {
-  createBsf,
-  createHss,
-  createTriggerSender,
-  impiFromImsi,
-  listenPushServer,
-  loadTlsPolicy,
-  openMemoryStore,
-  parseFqdn,
-  parseImsi,
-  readSubscribers,
-  systemClock,
-  type Impi,
-  type PushServer,
-  type SaRecord,
-  type TriggerAddress,
-} from '../src/index.ts';
+import { impiFromImsi, parseFqdn, parseImsi, type SaRecord } from '../src/index.ts';
 import { bTidOf, pTidOf } from '../src/ids.ts';
-import { packageFile } from '../src/store/policy.ts';
 
 export const NAF = parseFqdn('naf.mnc001.mcc001.pub.3gppnetwork.org');
 const BSF = parseFqdn('bsf.mnc001.mcc001.pub.3gppnetwork.org');
-
-export interface Bench {
-  readonly impi: Impi;
-  /** A NAF in this process; each is a NAF of its own, all share one HSS. */
-  listen(): Promise<PushServer>;
-  /** Ends the UE. */
-  close(): Promise<void>;
-}
-
-/** A UE in a process of its own and NAFs in this one, all by the public API, over loopback. */
-export async function openBench(): Promise<Bench> {
-  const ue = fork(fileURLToPath(new URL('_ue.ts', import.meta.url)));
-  const [{ trigger }] = (await once(ue, 'message')) as [{ trigger: TriggerAddress }];
-  const policy = loadTlsPolicy();
-  const { subscribers } = readSubscribers(packageFile('certs-none/demo-subscribers.json'));
-  const [subscriber] = subscribers;
-  if (subscriber === undefined) throw new Error('no demo subscriber');
-  const hss = createHss({ subscribers, store: openMemoryStore() });
-  return {
-    impi: subscriber.impi,
-    listen: () =>
-      listenPushServer({
-        bsf: createBsf({ hss, clock: systemClock, policy: policy.keyLifetime }),
-        triggers: createTriggerSender({ clock: systemClock }),
-        policy,
-        nafFqdn: NAF,
-        listen: { host: '127.0.0.1', port: 0 },
-        triggerAddress: () => trigger,
-      }),
-    async close() {
-      ue.disconnect();
-      await once(ue, 'exit');
-    },
-  };
-}
 
 /** The n-th of any number of associations, each of a UE of its own. `expiresAt` is epoch ms. */
 export function recordOf(n: number, expiresAt: number): SaRecord {
