@@ -1,0 +1,97 @@
+/** What the report says of bench/sweep.ts: the same ways over networks with a delay, and with losses. */
+import { inMs, labelOf } from './_ways.ts';
+import type { Chapter, Drawn } from './report/chapter.ts';
+import type { Figures } from './report/figures.ts';
+import { footerOf } from './report/footer.ts';
+import { list, number, short } from './report/format.ts';
+import { linesPlot, type Line } from './report/plot-lines.ts';
+import { slopeOf, spreadOf } from './report/statistics.ts';
+
+const ROUND_TRIP = 'round trip, ms';
+const LOSS = 'loss, %';
+
+export const sweep: Chapter = {
+  name: 'sweep',
+  title: 'Over a network with a delay',
+  comparisons: [{ figure: 'p50', over: 'reuse', against: 'own', better: 'lower' }],
+  unflattering: [lossHurts],
+  surprising: [slopesAreRoundTrips],
+  plots: [{ name: 'latency-round-trip', draw: drawSweep }],
+};
+
+/** One line for each subject that was measured without loss at two round trips or more. */
+function linesOf(figures: Figures): (Line & { readonly slope: number })[] {
+  const series = figures
+    .all({ in: 'sweep', figure: 'p50' })
+    .filter(({ conditions }) => !conditions[LOSS] && typeof conditions[ROUND_TRIP] === 'number');
+  return [...new Set(series.map(({ subject }) => subject))].flatMap((subject) => {
+    const points = series
+      .filter((one) => one.subject === subject)
+      .map((one) => ({ x: Number(one.conditions[ROUND_TRIP]), y: spreadOf(inMs(one).rounds) }))
+      .toSorted((a, b) => a.x - b.x);
+    if (points.length < 2) return [];
+    const slope = slopeOf(points.map(({ x, y }) => [x, y.median]));
+    const note = `${trips(slope)} round trips`;
+    const { label, tone } = labelOf({ subject });
+    return [{ label, note, tone, points, slope }];
+  });
+}
+
+function slopesAreRoundTrips(figures: Figures): string | undefined {
+  const lines = linesOf(figures);
+  if (lines.length < 2) return undefined;
+  const told = lines.map(({ label, slope }) => `${label} ${trips(slope)}`);
+  return `Latency grows with the round trip by these factors, which are the round trips that each way takes: ${list(told)}.`;
+}
+
+/** Told when a loss of some packets costs reuse more than half of its median, or multiplies its p99. */
+function lossHurts(figures: Figures): string | undefined {
+  const told = figures
+    .all({ in: 'sweep', subject: 'reuse', figure: 'p99' })
+    .filter(({ conditions }) => Number(conditions[LOSS] ?? 0) > 0)
+    .flatMap((lossy) => {
+      const { [LOSS]: loss = 0, ...rest } = lossy.conditions;
+      const without = figures
+        .all({ in: 'sweep', subject: 'reuse', figure: 'p99', where: rest })
+        .find(({ conditions }) => !conditions[LOSS]);
+      if (without === undefined) return [];
+      const factor = spreadOf(lossy.rounds).median / spreadOf(without.rounds).median;
+      const at = rest[ROUND_TRIP] === undefined ? '' : ` at ${rest[ROUND_TRIP]} ms`;
+      return factor > 1.5 ? [`${number(factor)} times at a loss of ${loss} %${at}`] : [];
+    });
+  if (told.length === 0) return undefined;
+  return `**A lost segment holds up what comes behind it.** p99 over the open layer, by that without loss: ${list(told)}. It is TCP that waits and sends again; a datagram would not wait for its neighbours.`;
+}
+
+function drawSweep(figures: Figures): Drawn | undefined {
+  const result = figures.result('sweep');
+  const lines = linesOf(figures).toSorted((a, b) => a.slope - b.slope);
+  const [first] = lines;
+  const last = lines.at(-1);
+  if (result === undefined || first === undefined || last === undefined || lines.length < 2) {
+    return undefined;
+  }
+  const farthest = first.points.at(-1);
+  const ms = [first, last].map(({ points }) => short(points.at(-1)?.y.median ?? NaN, 'ms'));
+  const title =
+    `${capital(first.label)} waits for ${trips(first.slope)} round trips, ${last.label} for ${trips(last.slope)}: ` +
+    `${list(ms)} where one takes ${short(farthest?.x ?? NaN, 'ms')}`;
+  const desc = lines.map(({ label, note }) => `${label}: ${note}`).join('; ');
+  const svg = linesPlot({
+    ...{ title, desc, footer: footerOf(result), lines },
+    subtitle:
+      'From the order to push until the answer of the device, median and spread of the rounds.',
+    xLabel: 'round-trip time between NAF and device, ms',
+    unit: 'ms',
+  });
+  return { alt: title, svg };
+}
+
+/** Whole, where it is nearly so. */
+function trips(slope: number): string {
+  return Math.abs(slope - Math.round(slope)) < 0.08 ? `${Math.round(slope)}` : slope.toFixed(1);
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,21 @@
+/** The chapters of the report, in their order. A benchmark without one has its tables all the same. */
+import { gate } from '../_chapter-gate.ts';
+import { gpi } from '../_chapter-gpi.ts';
+import { handshake } from '../_chapter-handshake.ts';
+import { idle } from '../_chapter-idle.ts';
+import { modes } from '../_chapter-modes.ts';
+import { sides } from '../_chapter-sides.ts';
+import { start } from '../_chapter-start.ts';
+import { sweep } from '../_chapter-sweep.ts';
+import type { Chapter } from './chapter.ts';
+
+export const chapters: readonly Chapter[] = [
+  modes,
+  sweep,
+  sides,
+  idle,
+  handshake,
+  gate,
+  gpi,
+  start,
+];

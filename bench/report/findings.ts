@@ -1,0 +1,71 @@
+/** Findings that are the same for every benchmark: where others are ahead, and how far to trust the figures. */
+import type { Result } from '../_result.ts';
+import type { Chapter } from './chapter.ts';
+import { advantage, conditionsText, isBehind, type Figures, type Ratio } from './figures.ts';
+import { roundsOf } from './footer.ts';
+import { list, times, timesWithSpread } from './format.ts';
+
+/** Rounds that a median needs to be worth repeating. */
+const FEW_ROUNDS = 7;
+
+/** One sentence for each figure and rival that is ahead in every round of some setting. */
+export function behind({ name, comparisons }: Chapter, figures: Figures): string[] {
+  return comparisons
+    .filter(({ against }) => against === 'rival')
+    .flatMap((comparison) => {
+      const all = figures.ratios(name, comparison);
+      const lost = all.filter(isBehind);
+      if (lost.length === 0) return [];
+      const where = lost
+        .toSorted((a, b) => advantage(a) - advantage(b))
+        .map((ratio) => `${timesWithSpread(ratio.spread)}${at(ratio)}`);
+      const settings = all.length === 1 ? '' : ` in ${lost.length} of ${all.length} settings`;
+      return [
+        `**${comparison.over} is ahead in ${comparison.figure}**${settings}: ${lost[0]?.of ?? ''} has ${list(where)}.`,
+      ];
+    });
+}
+
+/** One sentence: how much of what is possible is left. */
+export function floors({ name, comparisons }: Chapter, figures: Figures): string[] {
+  const told = comparisons
+    .filter(({ against }) => against === 'floor')
+    .flatMap((comparison) => {
+      const all = figures.ratios(name, comparison);
+      if (!all.some(isBehind)) return [];
+      const medians = all.map(({ spread }) => spread.median);
+      const [least, most] = [times(Math.min(...medians)), times(Math.max(...medians))];
+      const range = least === most ? most : `${least} to ${most}`;
+      return [`${range} the ${comparison.figure} of ${comparison.over} (${all[0]?.of ?? ''})`];
+    });
+  return told.length === 0 ? [] : [`**Above the floors**, medians of all settings: ${list(told)}.`];
+}
+
+function at({ conditions }: Ratio): string {
+  const under = conditionsText(conditions);
+  return under === '' ? '' : ` with ${under}`;
+}
+
+/** What makes these figures worth less: few rounds, a busy machine, sources that no commit has. */
+export function trust(results: readonly Result[]): string[] {
+  const named = (which: (result: Result) => boolean): string[] =>
+    results.filter(which).map(({ name }) => name);
+  const few = named((result) => roundsOf(result) < FEW_ROUNDS);
+  const busy = named(({ machine }) => (machine.load ?? 0) > machine.cpus / 2);
+  const changed = named(({ commit }) => commit.endsWith('+'));
+  const commits = new Set(results.map(({ commit }) => commit));
+  return [
+    ...(few.length > 0
+      ? [`**Fewer than ${FEW_ROUNDS} rounds**: ${list(few)}. Look, but do not quote.`]
+      : []),
+    ...(busy.length > 0
+      ? [
+          `**The machine had other work** when these began: ${list(busy)} (more than one process wanting every second CPU).`,
+        ]
+      : []),
+    ...(changed.length > 0 ? [`**Sources that no commit has** (marked +): ${list(changed)}.`] : []),
+    ...(commits.size > 1
+      ? [`The results are of ${commits.size} different commits; see the table above.`]
+      : []),
+  ];
+}
