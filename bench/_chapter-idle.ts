@@ -5,28 +5,23 @@ import { footerOf } from './report/footer.ts';
 import { short } from './report/format.ts';
 import { barsPlot, type Amount } from './report/plot-bars.ts';
 import { spreadOf } from './report/statistics.ts';
-import { toneOf } from './_looks.ts';
+import { againstAll, toneOf } from './_looks.ts';
 
-const MEMORY = 'memory per idle layer';
-const HEAP = 'heap per idle layer';
+const MEMORY = 'RSS per connection';
 /** KiB, all state. */
 const TARGET = 30;
 
 export const idle: Chapter = {
   name: 'idle',
   title: 'Side by side: idle layers',
-  comparisons: [
-    { figure: MEMORY, of: 'gba-push', over: 'Mosquitto', better: 'lower', against: 'rival' },
-    { figure: MEMORY, of: 'gba-push', over: 'aedes', better: 'lower', against: 'rival' },
-    { figure: MEMORY, of: 'gba-push', over: 'bare Node TLS', better: 'lower', against: 'floor' },
-  ],
+  comparisons: againstAll([{ figure: MEMORY, better: 'lower' }]),
   targets: [
     {
       what: 'memory per idle layer, all state',
       ...{ figure: MEMORY, of: 'gba-push', better: 'lower', target: TARGET },
       bound:
-        'The TLS socket of Node, with the buffers of OpenSSL and the objects around them, is most of it (see the bare ' +
-        'server); ours are the association, the channel and the registration.',
+        'The TLS socket of Node, with the buffers of OpenSSL and the objects around them (the bare server has nothing ' +
+        'else); on top of it the association, the channel and the registration.',
     },
   ],
   plots: [{ name: 'memory', draw: drawMemory }],
@@ -35,28 +30,25 @@ export const idle: Chapter = {
 function drawMemory(figures: Figures): Drawn | undefined {
   const result = figures.result('idle');
   const all = figures.all({ in: 'idle', figure: MEMORY });
-  const most = Math.max(...all.map(({ conditions }) => Number(conditions['layers'] ?? 0)));
-  const here = all.filter(({ conditions }) => Number(conditions['layers'] ?? 0) === most);
-  const own = here.find(({ subject }) => subject === 'gba-push');
-  if (result === undefined || own === undefined || here.length < 2) return undefined;
-  const amounts = here
-    .map(({ subject, rounds, conditions }): Amount => {
-      const where = { in: 'idle', subject, figure: HEAP, where: conditions };
-      const heap = figures.median(where);
-      const part = heap === undefined ? {} : { part: { name: 'heap', amount: heap } };
-      return { label: subject, tone: toneOf(subject), spread: spreadOf(rounds), ...part };
+  const devices = Number(all[0]?.conditions['devices'] ?? 0).toLocaleString('en-US');
+  const own = all.find(({ subject }) => subject === 'gba-push');
+  if (result === undefined || own === undefined || all.length < 2) return undefined;
+  const amounts = all
+    .filter(({ subject }) => !subject.includes(' --') || subject.startsWith('gba-push'))
+    .map(({ subject, rounds }): Amount => {
+      const [label = subject, flags] = subject.split(' --');
+      const looks = { tone: toneOf(subject), spread: spreadOf(rounds) };
+      return { label, ...looks, ...(flags !== undefined && { note: `with --${flags}` }) };
     })
     .toSorted((a, b) => a.spread.median - b.spread.median);
   const mine = spreadOf(own.rounds).median;
-  const rival = here.find(({ subject }) => subject === 'Mosquitto');
+  const rival = all.find(({ subject }) => subject === 'Mosquitto');
   const beside = rival ? `, one of Mosquitto ${short(spreadOf(rival.rounds).median, 'KiB')}` : '';
   const title = `An idle layer of gba-push keeps ${short(mine, 'KiB')}${beside}`;
   const svg = barsPlot({
     ...{ title, footer: footerOf(result), amounts, unit: 'KiB' },
     desc: amounts.map(({ label, spread }) => `${label}: ${short(spread.median)} KiB`).join('; '),
-    subtitle:
-      `Growth of the server's resident memory for each of ${most.toLocaleString('en-US')} open layers, KiB; ` +
-      'the dark part is JavaScript heap.',
+    subtitle: `By how much the resident memory of the server grows, for each of ${devices} connections, KiB.`,
     mark: { at: TARGET, name: `target ${TARGET}` },
   });
   return { alt: title, svg };

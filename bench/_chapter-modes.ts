@@ -97,12 +97,12 @@ function drawModes(figures: Figures): Drawn | undefined {
   if (result === undefined || first === undefined || others.length === 0) return undefined;
   const slower = ['reconnect 1.3', 'bootstrap'].flatMap((prefix) => {
     const row = others.find(({ label }) => label.startsWith(prefix));
-    const what = prefix === 'bootstrap' ? 'a new key' : 'a new handshake';
-    return row ? [`${short(medianOf(row) / medianOf(first))} times for ${what}`] : [];
+    const what = prefix === 'bootstrap' ? 'with a new key' : 'a new handshake';
+    return row ? [`${what} ${short(medianOf(row) / medianOf(first))} times as long`] : [];
   });
   const title =
     `A push ${wayOf({ subject: first.label }).about} takes ${short(medianOf(first), 'ms')}` +
-    (slower.length > 0 ? `: ${list(slower)}` : '');
+    (slower.length > 0 ? `, with ${list(slower)}` : '');
   const desc = rows.map((row) => `${row.label}: median ${number(medianOf(row))} ms`).join('; ');
   return { alt: title, svg: distributionPlot({ title, desc, footer: footerOf(result), rows }) };
 }

@@ -31,7 +31,7 @@ function linesOf(figures: Figures): (Line & { readonly slope: number })[] {
       .toSorted((a, b) => a.x - b.x);
     if (points.length < 2) return [];
     const slope = slopeOf(points.map(({ x, y }) => [x, y.median]));
-    const note = `${trips(slope)} round trips`;
+    const note = trips(slope);
     const { label, tone } = labelOf({ subject });
     return [{ label, note, tone, points, slope }];
   });
@@ -40,8 +40,8 @@ function linesOf(figures: Figures): (Line & { readonly slope: number })[] {
 function slopesAreRoundTrips(figures: Figures): string | undefined {
   const lines = linesOf(figures);
   if (lines.length < 2) return undefined;
-  const told = lines.map(({ label, slope }) => `${label} ${trips(slope)}`);
-  return `Latency grows with the round trip by these factors, which are the round trips that each way takes: ${list(told)}.`;
+  const told = lines.map(({ label, note }) => `${label} ${note}`);
+  return `Latency grows with the round trip as if each way took so many: ${list(told)}.`;
 }
 
 /** Told when a loss of some packets costs reuse more than half of its median, or multiplies its p99. */
@@ -74,8 +74,8 @@ function drawSweep(figures: Figures): Drawn | undefined {
   const farthest = first.points.at(-1);
   const ms = [first, last].map(({ points }) => short(points.at(-1)?.y.median ?? NaN, 'ms'));
   const title =
-    `${capital(first.label)} waits for ${trips(first.slope)} round trips, ${last.label} for ${trips(last.slope)}: ` +
-    `${list(ms)} where one takes ${short(farthest?.x ?? NaN, 'ms')}`;
+    `${capital(brief(first.label))} waits for ${trips(first.slope)}, ${brief(last.label)} for ${trips(last.slope)}: ` +
+    `at ${short(farthest?.x ?? NaN, 'ms')} a round trip that is ${list(ms)}`;
   const desc = lines.map(({ label, note }) => `${label}: ${note}`).join('; ');
   const svg = linesPlot({
     ...{ title, desc, footer: footerOf(result), lines },
@@ -87,9 +87,16 @@ function drawSweep(figures: Figures): Drawn | undefined {
   return { alt: title, svg };
 }
 
-/** Whole, where it is nearly so. */
+/** `1 round trip`, `2.4 round trips`; whole where it is nearly so. */
 function trips(slope: number): string {
-  return Math.abs(slope - Math.round(slope)) < 0.08 ? `${Math.round(slope)}` : slope.toFixed(1);
+  const whole = Math.abs(slope - Math.round(slope)) < 0.08;
+  const count = whole ? `${Math.round(slope)}` : slope.toFixed(1);
+  return `${count} round ${count === '1' ? 'trip' : 'trips'}`;
+}
+
+/** Without what a comma sets apart. */
+function brief(label: string): string {
+  return label.split(',', 1)[0] ?? label;
 }
 
 function capital(text: string): string {

@@ -1,4 +1,5 @@
 /** The chapters of the report, in their order. A benchmark without one has its tables all the same. */
+import { broadcast, storm } from '../_chapter-crowds.ts';
 import { gate } from '../_chapter-gate.ts';
 import { gpi } from '../_chapter-gpi.ts';
 import { handshake } from '../_chapter-handshake.ts';
@@ -13,6 +14,8 @@ export const chapters: readonly Chapter[] = [
   modes,
   sweep,
   sides,
+  broadcast,
+  storm,
   idle,
   handshake,
   gate,

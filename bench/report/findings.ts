@@ -26,19 +26,23 @@ export function behind({ name, comparisons }: Chapter, figures: Figures): string
     });
 }
 
-/** One sentence: how much of what is possible is left. */
-export function floors({ name, comparisons }: Chapter, figures: Figures): string[] {
-  const told = comparisons
-    .filter(({ against }) => against === 'floor')
-    .flatMap((comparison) => {
-      const all = figures.ratios(name, comparison);
-      if (!all.some(isBehind)) return [];
-      const medians = all.map(({ spread }) => spread.median);
-      const [least, most] = [times(Math.min(...medians)), times(Math.max(...medians))];
-      const range = least === most ? most : `${least} to ${most}`;
-      return [`${range} the ${comparison.figure} of ${comparison.over} (${all[0]?.of ?? ''})`];
-    });
-  return told.length === 0 ? [] : [`**Above the floors**, medians of all settings: ${list(told)}.`];
+/** A line for each floor: how much of what is possible is left, over all settings. */
+export function floors({ name, title, comparisons }: Chapter, figures: Figures): string[] {
+  const told = new Map<string, string[]>();
+  for (const comparison of comparisons.filter(({ against }) => against === 'floor')) {
+    const all = figures.ratios(name, comparison);
+    if (!all.some(isBehind)) continue;
+    const medians = all.map(({ spread }) => spread.median);
+    const [least, most] = [times(Math.min(...medians)), times(Math.max(...medians))];
+    const range = least === most ? most : `${least} to ${most}`;
+    const own = `${range} the ${comparison.figure} (${all[0]?.of ?? ''})`;
+    told.set(comparison.over, [...(told.get(comparison.over) ?? []), own]);
+  }
+  if (told.size === 0) return [];
+  const lines = Array.from(told, ([over, own]) => `  - beside ${over}: ${list(own)}`);
+  return [
+    [`**Above the floors**, ${title.toLowerCase()}; medians of all settings:`, ...lines].join('\n'),
+  ];
 }
 
 function at({ conditions }: Ratio): string {

@@ -38,12 +38,13 @@ export function times(value: number): string {
 
 /** `5.80x (5.51 to 6.12)`. */
 export function timesWithSpread({ median, low, high }: Spread): string {
-  return `${times(median)} (${ratio(low)} to ${ratio(high)})`;
+  const [from, to] = [ratio(low), ratio(high)];
+  return from === to ? times(median) : `${times(median)} (${from} to ${to})`;
 }
 
 export function withSpread({ median, low, high }: Spread, unit: Unit): string {
   const [middle, from, to] = [median, low, high].map((value) => figure(value, unit));
-  return from === to ? `${middle}` : `${middle} (${from} to ${to})`;
+  return from === to ? (middle ?? '') : `${middle} (${from} to ${to})`;
 }
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -1,4 +1,4 @@
-/** Amounts from zero: a bar for each system, its parts in tones of one colour. */
+/** Amounts from zero: a bar for each system, and a line where a target is. */
 import { number } from './format.ts';
 import type { Spread } from './statistics.ts';
 import {
@@ -18,8 +18,6 @@ export interface Amount {
   readonly label: string;
   readonly tone: Tone;
   readonly spread: Spread;
-  /** A part of it, drawn darker. */
-  readonly part?: { readonly name: string; readonly amount: number };
   readonly note?: string;
 }
 
@@ -42,12 +40,8 @@ export function barsPlot(plot: BarsPlot): string {
   const { title, subtitle, desc, footer, amounts, unit, mark } = plot;
   const left =
     MARGIN + Math.max(...amounts.map(({ label }) => widthOfText(label, { strong: true }))) + 12;
-  const valueOf = ({ spread, part, note }: Amount): string =>
-    [
-      `${number(spread.median)} ${unit}`,
-      ...(part ? [`of which ${part.name} ${number(part.amount)}`] : []),
-      ...(note === undefined ? [] : [note]),
-    ].join(', ');
+  const valueOf = ({ spread, note }: Amount): string =>
+    [`${number(spread.median)} ${unit}`, ...(note === undefined ? [] : [note])].join(', ');
   const right =
     WIDTH -
     MARGIN -
@@ -62,15 +56,14 @@ export function barsPlot(plot: BarsPlot): string {
       text(x(tick), floor + 18, `${tick}`, { anchor: 'middle', size: 12, ink: 'soft' }),
     ]),
     ...amounts.flatMap((one, i) => {
-      const { label, tone, spread, part } = one;
+      const { label, tone, spread } = one;
       const y = 26 + i * STEP;
       const strong = tone === 'push';
       return [
         text(left - 12, y + 18, label, { anchor: 'end', strong, ink: `${tone}-ink` }),
-        bar(part ? `${tone} faint` : tone, left, y, x(spread.median) - left, BAR),
-        ...(part ? [bar(tone, left, y, x(part.amount) - left, BAR)] : []),
+        bar(tone, left, y, x(spread.median) - left, BAR),
         whisker(x(spread.low), x(spread.high), y + BAR / 2),
-        text(x(spread.high) + 10, y + 18, valueOf(one), { size: 13, strong }),
+        text(x(spread.high) + 10, y + 18, valueOf(one), { size: 13, strong, halo: true }),
       ];
     }),
     ...(mark

@@ -84,7 +84,7 @@ export function panelsPlot(plot: PanelsPlot): string {
           text(left + start - 8, y + BAR - 3, one.label, name),
           bar(one.tone, left + start, y, x(one.spread.median) - left - start, BAR),
           whisker(low, high, y + BAR / 2),
-          text(high + 8, y + BAR - 3, valueOf(one), { size: 12, strong }),
+          text(high + 8, y + BAR - 3, valueOf(one), { size: 12, strong, halo: true }),
         ];
       }),
       line('axis', [left + start, top + 20], [left + start, floor]),

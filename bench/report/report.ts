@@ -49,11 +49,11 @@ export function formatReport(
   const measured = chapters.filter(({ name }) => figures.result(name) !== undefined);
   const judged = measured.flatMap((chapter) => judgeTargets(chapter, figures));
   const unflattering = [
+    ...trust(figures.results),
     ...measured.flatMap(({ unflattering = [] }) => unflattering.map((find) => find(figures))),
     ...judged.map(missed),
     ...measured.flatMap((chapter) => behind(chapter, figures)),
     ...measured.flatMap((chapter) => floors(chapter, figures)),
-    ...trust(figures.results),
   ];
   const surprising = measured.flatMap(({ surprising = [] }) => surprising.map((f) => f(figures)));
   const paragraphs = [

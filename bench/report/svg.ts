@@ -1,6 +1,6 @@
 /** A small drawing kit: a page in the colours of the house, light and dark, scales, axes, and text whose width is known. */
 
-/** Colours by meaning; each has a light and a dark tone of at least 4.5 : 1 to its ground. */
+/** Colours by meaning; letters in them have a contrast of 4.5 : 1 at least, on either ground. */
 export type Tone = 'push' | 'tls' | 'key' | 'begun' | 'rival' | 'other' | 'floor';
 export type Ink = 'ink' | 'soft' | `${Tone}-ink`;
 
@@ -23,12 +23,16 @@ export interface TextOptions {
   readonly anchor?: 'start' | 'middle' | 'end';
   readonly ink?: Ink;
   readonly strong?: boolean;
+  /** It may lie on lines: they stop around its letters. */
+  readonly halo?: boolean;
 }
 
 export const MARGIN = 32;
 const TITLE = 21;
 const FONT = "ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif";
 
+/** What was measured as a floor stays in the background; its letters do not. */
+const FLOOR = { light: '#98a4b0', dark: '#66737f' };
 const LIGHT: Record<Tone, string> = {
   push: '#1d7a4a',
   tls: '#1f6c9e',
@@ -71,9 +75,9 @@ export function page({ title, subtitle, desc, width, height, body, footer }: Pag
 }
 
 export function text(x: number, y: number, content: string, options: TextOptions = {}): string {
-  const { size = 14, anchor = 'start', ink = 'ink', strong = false } = options;
+  const { size = 14, anchor = 'start', ink = 'ink', strong = false, halo = false } = options;
   const attributes = [
-    `class="${ink}${strong ? ' strong' : ''}"`,
+    `class="${ink}${strong ? ' strong' : ''}${halo ? ' halo' : ''}"`,
     `x="${round(x)}" y="${round(y)}"`,
     ...(size === 14 ? [] : [`font-size="${size}"`]),
     ...(anchor === 'start' ? [] : [`text-anchor="${anchor}"`]),
@@ -195,15 +199,18 @@ function style(): string {
   return [
     '',
     '.ground { fill: #fdfdfb } .ink { fill: #1c2733 } .soft { fill: #5a6877 }',
+    '.halo { paint-order: stroke; stroke: #fdfdfb; stroke-width: 4; stroke-linejoin: round }',
     '.grid { stroke: #e3e7eb; stroke-width: 1 } .axis { stroke: #b7c1cb; stroke-width: 1.5 }',
-    '.whisker { fill: none; stroke: #1c2733; stroke-width: 1.5 } .faint { fill-opacity: .38 }',
+    '.whisker { fill: none; stroke: #1c2733; stroke-width: 1.5 }',
     '.leader { fill: none; stroke: #b7c1cb; stroke-width: 1 } .strong { font-weight: 600 }',
     ...tones(LIGHT),
+    `.floor { fill: ${FLOOR.light} }`,
     '@media (prefers-color-scheme: dark) {',
     '.ground { fill: #12181f } .ink { fill: #e6ebf0 } .soft { fill: #98a6b4 }',
     '.grid { stroke: #26303a } .axis { stroke: #45525f } .whisker { stroke: #e6ebf0 }',
-    '.leader { stroke: #45525f }',
+    '.leader { stroke: #45525f } .halo { stroke: #12181f }',
     ...tones(DARK),
+    `.floor { fill: ${FLOOR.dark} }`,
     '}',
     '',
   ].join('\n');

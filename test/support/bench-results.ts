@@ -128,18 +128,12 @@ export function sidesResult(): Result {
 }
 
 export function idleResult(): Result {
+  const all = [...SYSTEMS, ['gba-push --max-semi-space-size=1', 0, [], 27]] as const;
   return resultOf(
     'idle',
-    SYSTEMS.flatMap(([subject, , , kib]) => [
-      series([subject, 'memory per idle layer', 'KiB'], around(kib, 0.03), { layers: 5_000 }),
-      ...(subject === 'Mosquitto'
-        ? []
-        : [
-            series([subject, 'heap per idle layer', 'KiB'], around(kib * 0.45, 0.01), {
-              layers: 5_000,
-            }),
-          ]),
-    ]),
+    all.map(([subject, , , kib]) =>
+      series([subject, 'RSS per connection', 'KiB'], around(kib, 0.03), { devices: 5_000 }),
+    ),
   );
 }
 
