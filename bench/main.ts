@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { readResult, writeWhole } from './_result.ts';
 import { choose, runAll, type Benchmark, type Extent, type Outcome } from './_runner.ts';
 import { formatJudged, judge, keep, readBaseline, type Baseline } from './report/baseline.ts';
-import { chapters } from './report/chapters.ts';
+import { allRatios } from './report/chapters.ts';
 import { Figures } from './report/figures.ts';
 import { writeReport } from './report/report.ts';
 
@@ -100,7 +100,7 @@ async function run(): Promise<readonly Outcome[] | undefined> {
 /** How many ratios are worse. @throws Error when there is nothing to compare with. */
 function check(figures: Figures): number {
   const baseline = readBaseline(join(folder, 'baseline.json'));
-  const judged = judge(baseline.ratios, keep(ratiosOf(figures)));
+  const judged = judge(baseline.ratios, keep(allRatios(figures)));
   for (const line of formatJudged(judged, baseline)) console.log(line);
   if (!judged.some(({ before, now }) => before && now)) {
     throw new Error('no ratio is in both: nothing was compared');
@@ -114,16 +114,10 @@ function accept(figures: Figures): void {
     acceptedAt: new Date().toISOString(),
     commit: first?.commit ?? '',
     cpu: first?.machine.cpu ?? '',
-    ratios: keep(ratiosOf(figures)),
+    ratios: keep(allRatios(figures)),
   };
   writeWhole(join(folder, 'baseline.json'), `${JSON.stringify(baseline, null, 1)}\n`);
   say(`accepted ${Object.keys(baseline.ratios).length} ratios as the baseline`);
-}
-
-function ratiosOf(figures: Figures): ReturnType<Figures['ratios']> {
-  return chapters.flatMap(({ name, comparisons }) =>
-    comparisons.flatMap((comparison) => figures.ratios(name, comparison)),
-  );
 }
 
 function isResult(file: string): boolean {

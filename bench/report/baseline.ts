@@ -2,7 +2,7 @@
  * Has anything become slower? Ratios of a run beside those of a run that was accepted: a ratio is worse
  * when its median is worse by a larger factor than either run's rounds spread by themselves.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ratioKey, type Ratio } from './figures.ts';
 import { times } from './format.ts';
@@ -47,6 +47,7 @@ export interface Judged {
 
 /** @throws Error when the file is not a baseline. */
 export function readBaseline(file: string): Baseline {
+  if (!existsSync(file)) throw new Error('there is no baseline yet: write one with --accept');
   const parsed = baselineSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
   if (parsed.success) return parsed.data;
   throw new Error(`not a baseline: ${z.prettifyError(parsed.error)}; write one with --accept`);

@@ -9,6 +9,7 @@ import { sides } from '../_chapter-sides.ts';
 import { start } from '../_chapter-start.ts';
 import { sweep } from '../_chapter-sweep.ts';
 import type { Chapter } from './chapter.ts';
+import type { Figures, Ratio } from './figures.ts';
 
 export const chapters: readonly Chapter[] = [
   modes,
@@ -22,3 +23,10 @@ export const chapters: readonly Chapter[] = [
   gpi,
   start,
 ];
+
+/** Of every comparison that the results have: what a baseline keeps. */
+export function allRatios(figures: Figures): readonly Ratio[] {
+  return chapters.flatMap(({ name, comparisons }) =>
+    comparisons.flatMap((comparison) => figures.ratios(name, comparison)),
+  );
+}

@@ -2,7 +2,7 @@
 import type { Series } from '../_result.ts';
 import { number } from './format.ts';
 import { spreadOf } from './statistics.ts';
-import { dot, line, logarithmic, logTicks, MARGIN, page, text, type Tone } from './svg.ts';
+import { dot, legible, line, logarithmic, logTicks, MARGIN, page, text, type Tone } from './svg.ts';
 
 export interface Row {
   readonly label: string;
@@ -41,7 +41,7 @@ export function distributionPlot({ title, desc, footer, rows }: DistributionPlot
   );
   const height = heights.reduce((sum, one) => sum + one, 34);
   const body = [
-    ...logTicks(domain[0], domain[1]).flatMap((tick) => [
+    ...legible(logTicks(domain[0], domain[1]), x, (tick) => `${tick} ms`).flatMap((tick) => [
       line('grid', [x(tick), 18], [x(tick), height - 16]),
       text(x(tick), height + 4, `${tick} ms`, { anchor: 'middle', size: 12, ink: 'soft' }),
     ]),

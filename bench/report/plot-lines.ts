@@ -1,17 +1,7 @@
 /** Latency against round-trip time: a line for each way, its name at its end. */
 import { number } from './format.ts';
 import type { Spread } from './statistics.ts';
-import {
-  apart,
-  dot,
-  linear,
-  linearTicks,
-  line,
-  page,
-  text,
-  widthOfText,
-  type Tone,
-} from './svg.ts';
+import { apart, dot, linear, legible, linearTicks, line, page, text, type Tone } from './svg.ts';
 
 export interface Line {
   readonly label: string;
@@ -54,7 +44,7 @@ export function linesPlot(plot: LinesPlot): string {
         ...{ anchor: 'end', size: 12, ink: 'soft' },
       }),
     ]),
-    ...legible(xs, x).map((tick) =>
+    ...legible(xs, x, (tick) => `${tick}`).map((tick) =>
       text(x(tick), BOTTOM + 20, `${tick}`, { anchor: 'middle', size: 12, ink: 'soft' }),
     ),
     text((LEFT + RIGHT) / 2, BOTTOM + 42, xLabel, { anchor: 'middle', size: 12, ink: 'soft' }),
@@ -77,15 +67,4 @@ export function linesPlot(plot: LinesPlot): string {
       text(RIGHT + 30, at + 16, `${number(last)} ${unit}, ${note}`, { size: 12, ink: 'soft' }),
     ];
   }
-}
-
-/** Those whose numbers do not touch. */
-function legible(ticks: readonly number[], x: (value: number) => number): number[] {
-  let free = -Infinity;
-  return ticks.filter((tick) => {
-    const half = widthOfText(`${tick}`, { size: 12 }) / 2 + 3;
-    if (x(tick) - half < free) return false;
-    free = x(tick) + half;
-    return true;
-  });
 }

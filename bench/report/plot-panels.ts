@@ -3,6 +3,7 @@ import { number } from './format.ts';
 import type { Spread } from './statistics.ts';
 import {
   bar,
+  legible,
   line,
   logarithmic,
   logTicks,
@@ -71,7 +72,7 @@ export function panelsPlot(plot: PanelsPlot): string {
     const floor = top + 24 + rows * STEP;
     return [
       text(left, top + 8, heading, { strong: true, size: 13 }),
-      ...ticks.flatMap((value) => [
+      ...legible(ticks, x, tick).flatMap((value) => [
         line('grid', [x(value), top + 20], [x(value), floor]),
         text(x(value), floor + 14, tick(value), { anchor: 'middle', size: 11, ink: 'soft' }),
       ]),

@@ -150,6 +150,21 @@ export function linearTicks(most: number, about = 5): number[] {
   return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
 }
 
+/** Those ticks whose texts, in small letters, do not touch. */
+export function legible(
+  ticks: readonly number[],
+  x: Scale,
+  textOf: (tick: number) => string,
+): number[] {
+  let free = -Infinity;
+  return ticks.filter((tick) => {
+    const half = widthOfText(textOf(tick), { size: 12 }) / 2 + 3;
+    if (x(tick) - half < free) return false;
+    free = x(tick) + half;
+    return true;
+  });
+}
+
 /** Moves labels apart, as little as is needed, so that each has its height; in the order given. */
 export function apart(wanted: readonly number[], height: number, most: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));

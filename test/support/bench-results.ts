@@ -14,11 +14,20 @@ export function chance(seed: number): () => number {
 }
 
 const ROUNDS = 7;
-const random = chance(20_201);
 
-/** Seven values around one: each up to so much above or below, 0.05 is 5 %. */
-function around(value: number, spread = 0.05): number[] {
-  return Array.from({ length: ROUNDS }, () => value * (1 + spread * (2 * random() - 1)));
+interface Noise {
+  readonly random: () => number;
+  /** Seven values around one: each up to so much above or below, 0.05 is 5 %. */
+  readonly around: (value: number, spread?: number) => number[];
+}
+
+function noise(seed: number): Noise {
+  const random = chance(seed);
+  return {
+    random,
+    around: (value, spread = 0.05) =>
+      Array.from({ length: ROUNDS }, () => value * (1 + spread * (2 * random() - 1))),
+  };
 }
 
 export function series(
@@ -56,6 +65,7 @@ const WAYS = [
 ] as const;
 
 export function modesResult(): Result {
+  const { random, around } = noise(20201);
   return resultOf(
     'modes',
     WAYS.flatMap(([subject, ms, trips, cpu]) => {
@@ -81,6 +91,7 @@ export function modesResult(): Result {
 }
 
 export function sweepResult(): Result {
+  const { around } = noise(20208);
   return resultOf(
     'sweep',
     [0, 20, 50, 100, 300].flatMap((roundTrip) =>
@@ -111,6 +122,7 @@ const SYSTEMS = [
 ] as const;
 
 export function sidesResult(): Result {
+  const { around } = noise(20215);
   const settings = [1, 100].flatMap((UEs) => [1, 32, 1_024].map((window) => ({ UEs, window })));
   return resultOf(
     'sides',
@@ -128,6 +140,7 @@ export function sidesResult(): Result {
 }
 
 export function idleResult(): Result {
+  const { around } = noise(20222);
   const all = [...SYSTEMS, ['gba-push --max-semi-space-size=1', 0, [], 27]] as const;
   return resultOf(
     'idle',
@@ -138,6 +151,7 @@ export function idleResult(): Result {
 }
 
 export function gateResult(): Result {
+  const { around } = noise(20229);
   const us = { plain: 451, peek: 484, 'gate, direct': 490, 'gate, remote': 505 };
   return resultOf(
     'gate',
