@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { EXIT_SKIPPED } from './_result.ts';
 
@@ -33,12 +34,13 @@ export interface RunOptions {
   readonly results: string;
   /** Ends the benchmark that is under way; those that wait do not begin. */
   readonly signal: AbortSignal;
+  /** What does not end when it is asked to is ended after so long; default: 5,000. */
+  readonly graceMs?: number;
+  /** Each line that a benchmark prints. */
+  readonly print: (line: string) => void;
   /** Called as each begins and ends. */
   readonly tell: (line: string) => void;
 }
-
-/** Processes that do not end when they are asked to are ended after so long. */
-const GRACE_MS = 5_000;
 
 /** A name of the table, or a script of your own: `./mine.ts`, which calls `saveResult` with its own name. */
 export function choose(names: readonly string[], table: readonly Benchmark[]): Benchmark[] {
@@ -75,7 +77,7 @@ export async function runAll(
 }
 
 async function run(name: string, benchmark: Benchmark, options: RunOptions): Promise<Outcome> {
-  const { extent, results, signal } = options;
+  const { extent, results, signal, graceMs = 5_000 } = options;
   const file = benchmark.name.endsWith('.ts')
     ? benchmark.name
     : fileURLToPath(new URL(`${benchmark.name}.ts`, import.meta.url));
@@ -91,14 +93,14 @@ async function run(name: string, benchmark: Benchmark, options: RunOptions): Pro
     },
   );
   let lastLine = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    process.stdout.write(chunk);
-    lastLine = chunk.toString().trimEnd().split('\n').at(-1) ?? lastLine;
+  createInterface(child.stdout).on('line', (line) => {
+    options.print(line);
+    lastLine = line;
   });
   const limit = AbortSignal.timeout(benchmark.minutes[extent] * 60_000);
   const either = AbortSignal.any([limit, signal]);
   const end = (): void => {
-    endGroup(child);
+    endGroup(child, graceMs);
   };
   either.addEventListener('abort', end, { once: true });
   if (either.aborted) end();
@@ -122,11 +124,11 @@ async function run(name: string, benchmark: Benchmark, options: RunOptions): Pro
 }
 
 /** Asks all of its processes to end, and insists after a while. */
-function endGroup(child: ChildProcess): void {
+function endGroup(child: ChildProcess, graceMs: number): void {
   signalGroup(child, 'SIGTERM');
   const insist = setTimeout(() => {
     signalGroup(child, 'SIGKILL');
-  }, GRACE_MS);
+  }, graceMs);
   child.once('exit', () => {
     clearTimeout(insist);
   });
