@@ -1,8 +1,8 @@
 /** What the report says of layers that are open and silent, and of many devices at once. */
-import type { Chapter, Drawn } from './report/chapter.ts';
+import type { Chapter, Drawn, Headline } from './report/chapter.ts';
 import type { Figures } from './report/figures.ts';
 import { footerOf } from './report/footer.ts';
-import { short } from './report/format.ts';
+import { number, short } from './report/format.ts';
 import { barsPlot, type Amount } from './report/plot-bars.ts';
 import { spreadOf } from './report/statistics.ts';
 import { againstAll, toneOf } from './_looks.ts';
@@ -25,7 +25,20 @@ export const idle: Chapter = {
     },
   ],
   plots: [{ name: 'memory', draw: drawMemory }],
+  headlines: headlinesOf,
 };
+
+function headlinesOf(figures: Figures): Headline[] {
+  const kib = (subject: string): number | undefined =>
+    figures.median({ in: 'idle', subject, figure: MEMORY });
+  const own = kib('gba-push');
+  if (own === undefined) return [];
+  const beside = ['Mosquitto', 'bare Node TLS', 'aedes'].flatMap((subject) => {
+    const theirs = kib(subject);
+    return theirs === undefined ? [] : [`${subject} ${number(theirs)}`];
+  });
+  return [['memory of an idle layer', `${number(own)} KiB`, beside.join(', ')]];
+}
 
 function drawMemory(figures: Figures): Drawn | undefined {
   const result = figures.result('idle');

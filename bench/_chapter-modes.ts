@@ -1,6 +1,6 @@
 /** What the report says of bench/modes.ts: one push at a time, by every way that there is. */
 import { inMs, labelOf, wayOf } from './_ways.ts';
-import type { Chapter, Drawn } from './report/chapter.ts';
+import type { Chapter, Drawn, Headline } from './report/chapter.ts';
 import { conditionsText, type Figures } from './report/figures.ts';
 import { list, number, short, times, timesWithSpread } from './report/format.ts';
 import { footerOf } from './report/footer.ts';
@@ -33,7 +33,28 @@ export const modes: Chapter = {
   unflattering: [resumptionSavesNothing, tailIsWide],
   surprising: [octetsOfWays, cpuOfReuse],
   plots: [{ name: 'latency-modes', draw: drawModes }],
+  headlines: headlinesOf,
 };
+
+function headlinesOf(figures: Figures): Headline[] {
+  const shown = {
+    reuse: 'a push over the open layer',
+    'reconnect 1.3 X25519': 'a new TLS 1.3 handshake under the same key, then the push',
+    'bootstrap, BSF inside': 'a new key out of the SIM, a handshake, then the push',
+  };
+  return Object.entries(shown).flatMap(([subject, what]): Headline[] => {
+    const series = figures.one({ in: 'modes', subject, figure: 'p50' });
+    if (series === undefined) return [];
+    const ratio = (figure: string): string | undefined => {
+      const [found] = figures.ratios('modes', { figure, of: subject, ...own });
+      return found && times(found.spread.median);
+    };
+    const [time, cpu] = [ratio('p50'), ratio('NAF CPU')];
+    const beside =
+      time === undefined ? '' : `${time} the time${cpu ? `, ${cpu} the NAF's CPU` : ''}`;
+    return [[what, `${number(spreadOf(inMs(series).rounds).median)} ms`, beside]];
+  });
+}
 
 /** Told while a resumed 1.2 handshake takes as many round trips as a fresh one of 1.3. */
 function resumptionSavesNothing(figures: Figures): string | undefined {

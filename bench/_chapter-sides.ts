@@ -1,7 +1,7 @@
 /** What the report says of bench/sides.ts: gba-push beside Mosquitto, aedes and what is possible at all. */
 import type { Conditions } from './_result.ts';
 import { againstAll, OPPONENTS, rankOf, toneOf } from './_looks.ts';
-import type { Chapter, Drawn } from './report/chapter.ts';
+import type { Chapter, Drawn, Headline } from './report/chapter.ts';
 import type { Figures } from './report/figures.ts';
 import { footerOf } from './report/footer.ts';
 import { number, times } from './report/format.ts';
@@ -59,7 +59,21 @@ export const sides: Chapter = {
   unflattering: [],
   surprising: [windowMatters],
   plots: [{ name: 'pushes', draw: drawSides }],
+  headlines: headlinesOf,
 };
+
+function headlinesOf(figures: Figures): Headline[] {
+  return [many, one].flatMap((where): Headline[] => {
+    const query = { in: 'sides', figure: 'acked pushes', where };
+    const own = figures.median({ ...query, subject: 'gba-push' });
+    if (own === undefined) return [];
+    const beside = OPPONENTS.filter(({ against }) => against === 'rival').flatMap(({ over }) => {
+      const theirs = figures.median({ ...query, subject: over });
+      return theirs === undefined ? [] : [`${over} ${number(theirs)}`];
+    });
+    return [[`acknowledged pushes a second, ${headingOf(where)}`, number(own), beside.join(', ')]];
+  });
+}
 
 /** How much of its rate comes from pushes that share writes. */
 function windowMatters(figures: Figures): string | undefined {

@@ -43,4 +43,9 @@ export interface Chapter {
   readonly unflattering?: readonly Finding[];
   readonly surprising?: readonly Finding[];
   readonly plots?: readonly Plot[];
+  /** Rows for the table of the README; none when its figures are not there. */
+  readonly headlines?: (figures: Figures) => readonly Headline[];
 }
+
+/** What, how much, and beside what. */
+export type Headline = readonly [what: string, amount: string, beside: string];

@@ -8,6 +8,7 @@ import type { Figures } from './figures.ts';
 import { behind, floors, trust } from './findings.ts';
 import { roundsOf } from './footer.ts';
 import { list } from './format.ts';
+import { updateReadme } from './readme.ts';
 import { once, ratioTable, seriesTables, table } from './tables.ts';
 import { judgeTargets, missed, targetTable } from './targets.ts';
 
@@ -18,7 +19,7 @@ export interface Absent {
   readonly reason?: string;
 }
 
-interface Picture extends Drawn {
+export interface Picture extends Drawn {
   readonly file: string;
   readonly chapter: string;
 }
@@ -29,10 +30,11 @@ export function writeReport(folder: string, figures: Figures, absent: readonly A
   mkdirSync(join(folder, 'plots'), { recursive: true });
   for (const { file, svg } of pictures) writeWhole(join(folder, file), svg);
   writeWhole(join(folder, 'RESULTS.md'), formatReport(figures, pictures, absent));
-  return [...pictures.map(({ file }) => file), 'RESULTS.md'];
+  const isNew = updateReadme(join(folder, '..', 'README.md'), figures, pictures);
+  return [...pictures.map(({ file }) => file), 'RESULTS.md', ...(isNew ? ['../README.md'] : [])];
 }
 
-function draw(figures: Figures): Picture[] {
+export function draw(figures: Figures): Picture[] {
   return chapters.flatMap(({ name: chapter, plots = [] }) =>
     plots.flatMap((plot) => {
       const drawn = plot.draw(figures);
