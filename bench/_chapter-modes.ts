@@ -7,13 +7,7 @@ import { footerOf } from './report/footer.ts';
 import { distributionPlot, type Row } from './report/plot-distribution.ts';
 import { spreadOf, widthOf } from './report/statistics.ts';
 
-/** The pause before a UE dials again is by chance. */
-const own = {
-  over: 'reuse',
-  without: ', with the pause',
-  against: 'own',
-  better: 'lower',
-} as const;
+const own = { over: 'reuse', against: 'own', better: 'lower' } as const;
 
 export const modes: Chapter = {
   name: 'modes',
@@ -119,6 +113,7 @@ function drawModes(figures: Figures): Drawn | undefined {
       if (p99 === undefined || percentiles === undefined) return [];
       return [{ ...labelOf(p50), percentiles, p50: inMs(p50), p99: inMs(p99) }];
     })
+    .filter(({ label }, i, all) => all.findIndex((row) => row.label === label) === i)
     .toSorted((a, b) => medianOf(a) - medianOf(b));
   const [first, ...others] = rows;
   if (result === undefined || first === undefined || others.length === 0) return undefined;

@@ -9,6 +9,8 @@ import { slopeOf, spreadOf } from './report/statistics.ts';
 
 const ROUND_TRIP = 'round trip, ms';
 const LOSS = 'loss, %';
+/** In the title, the first of each. */
+const TOLD = ['reuse', 'reconnect 1.3 X25519', 'bootstrap'];
 
 export const sweep: Chapter = {
   name: 'sweep',
@@ -19,29 +21,34 @@ export const sweep: Chapter = {
   plots: [{ name: 'latency-round-trip', draw: drawSweep }],
 };
 
-/** One line for each subject that was measured without loss at two round trips or more. */
+/** One line for each way that was measured without loss at two round trips or more; of suites the first. */
 function linesOf(figures: Figures): (Line & { readonly slope: number })[] {
   const series = figures
     .all({ in: 'sweep', figure: 'p50' })
     .filter(({ conditions }) => !conditions[LOSS] && typeof conditions[ROUND_TRIP] === 'number');
-  return [...new Set(series.map(({ subject }) => subject))].flatMap((subject) => {
-    const points = series
-      .filter((one) => one.subject === subject)
-      .map((one) => ({ x: Number(one.conditions[ROUND_TRIP]), y: spreadOf(inMs(one).rounds) }))
-      .toSorted((a, b) => a.x - b.x);
-    if (points.length < 2) return [];
-    const slope = slopeOf(points.map(({ x, y }) => [x, y.median]));
-    const note = trips(slope);
-    const { label, tone } = labelOf({ subject });
-    return [{ label, note, tone, points, slope }];
-  });
+  return [...new Set(series.map(({ subject }) => subject))]
+    .flatMap((subject) => {
+      const points = series
+        .filter((one) => one.subject === subject)
+        .map((one) => ({ x: Number(one.conditions[ROUND_TRIP]), y: spreadOf(inMs(one).rounds) }))
+        .toSorted((a, b) => a.x - b.x);
+      if (points.length < 2) return [];
+      const slope = slopeOf(points.map(({ x, y }) => [x, y.median]));
+      const note = trips(slope);
+      const { label, tone } = labelOf({ subject });
+      return [{ label, note, tone, points, slope }];
+    })
+    .filter(({ label }, i, all) => all.findIndex((one) => one.label === label) === i);
 }
 
 function slopesAreRoundTrips(figures: Figures): string | undefined {
   const lines = linesOf(figures);
   if (lines.length < 2) return undefined;
-  const told = lines.map(({ label, note }) => `${label} ${note}`);
-  return `Latency grows with the round trip as if each way took so many: ${list(told)}.`;
+  const told = [...new Set(lines.map(({ note }) => note))].map((note) => {
+    const own = lines.filter((one) => one.note === note).map(({ label }) => `\`${label}\``);
+    return `${note} by ${list(own)}`;
+  });
+  return `How much longer a push takes for each millisecond of round trip says how many of them it waits for: ${told.join('; ')}.`;
 }
 
 /** Told when a loss of some packets costs reuse more than half of its median, or multiplies its p99. */
@@ -66,21 +73,22 @@ function lossHurts(figures: Figures): string | undefined {
 function drawSweep(figures: Figures): Drawn | undefined {
   const result = figures.result('sweep');
   const lines = linesOf(figures).toSorted((a, b) => a.slope - b.slope);
-  const [first] = lines;
-  const last = lines.at(-1);
-  if (result === undefined || first === undefined || last === undefined || lines.length < 2) {
-    return undefined;
-  }
-  const farthest = first.points.at(-1);
-  const ms = [first, last].map(({ points }) => short(points.at(-1)?.y.median ?? NaN, 'ms'));
+  const told = lines.filter((one, i) => {
+    const same = TOLD.find((prefix) => one.label.startsWith(prefix));
+    return same !== undefined && i === lines.findIndex(({ label }) => label.startsWith(same));
+  });
+  const [first, ...others] = told;
+  if (result === undefined || first === undefined || others.length === 0) return undefined;
+  const ends = told.map(({ points }) => points.at(-1));
+  const waits = others.map(({ label, note }) => `${brief(label)} for ${count(note)}`);
   const title =
-    `${capital(brief(first.label))} waits for ${trips(first.slope)}, ${brief(last.label)} for ${trips(last.slope)}: ` +
-    `at ${short(farthest?.x ?? NaN, 'ms')} a round trip that is ${list(ms)}`;
+    `${capital(brief(first.label))} waits for ${first.note}, ${list(waits)}: at ` +
+    `${short(ends[0]?.x ?? NaN, 'ms')} each that is ${list(ends.map((end) => short(end?.y.median ?? NaN, 'ms')))}`;
   const desc = lines.map(({ label, note }) => `${label}: ${note}`).join('; ');
   const svg = linesPlot({
     ...{ title, desc, footer: footerOf(result), lines },
     subtitle:
-      'From the order to push until the answer of the device, median and spread of the rounds.',
+      'Until the receipt; resume and reconnect from the connection of the device on. Median and spread.',
     xLabel: 'round-trip time between NAF and device, ms',
     unit: 'ms',
   });
@@ -92,6 +100,11 @@ function trips(slope: number): string {
   const whole = Math.abs(slope - Math.round(slope)) < 0.08;
   const count = whole ? `${Math.round(slope)}` : slope.toFixed(1);
   return `${count} round ${count === '1' ? 'trip' : 'trips'}`;
+}
+
+/** `2` of `2 round trips`. */
+function count(note: string): string {
+  return note.split(' ', 1)[0] ?? note;
 }
 
 /** Without what a comma sets apart. */

@@ -55,7 +55,9 @@ export function readBaseline(file: string): Baseline {
 
 export function keep(ratios: readonly Ratio[]): Baseline['ratios'] {
   return Object.fromEntries(
-    ratios.map((ratio) => [ratioKey(ratio), { better: ratio.better, ...ratio.spread }]),
+    ratios
+      .filter(({ spread }) => spread.low > 0)
+      .map((ratio) => [ratioKey(ratio), { better: ratio.better, ...ratio.spread }]),
   );
 }
 

@@ -14,9 +14,8 @@ export interface Query {
 /** A pair of subjects that a benchmark sets side by side, under every condition that both were measured under. */
 export interface Comparison {
   readonly figure: string;
-  /** All other subjects, when left out: but for those that have `without` in their name. */
+  /** All other subjects, when left out. */
   readonly of?: string;
-  readonly without?: string;
   readonly over: string;
   readonly better: 'higher' | 'lower';
   /** What `over` is: somebody else's work, the least that there could be, or another way of our own. */
@@ -66,10 +65,9 @@ export class Figures {
 
   /** Every ratio of one comparison: of each subject, under each set of conditions. */
   ratios(name: string, comparison: Comparison): readonly Ratio[] {
-    const { figure, of, over, without } = comparison;
+    const { figure, of, over } = comparison;
     return this.all({ in: name, figure, ...(of !== undefined && { subject: of }) })
       .filter(({ subject }) => subject !== over)
-      .filter(({ subject }) => without === undefined || !subject.includes(without))
       .flatMap((series) => {
         const base = this.all({ in: name, figure, subject: over }).find(
           ({ conditions }) => conditionsText(conditions) === conditionsText(series.conditions),

@@ -8,7 +8,7 @@ export function footerOf(result: Result): string {
     `Node.js ${versions['node'] ?? ''}`,
     `${machine.cpus} x ${machine.cpu}`,
     'loopback',
-    `medians of ${roundsOf(result)} rounds`,
+    roundsOf(result) === 1 ? 'one round' : `medians of ${roundsOf(result)} rounds`,
     takenAt.slice(0, 10),
   ].join(', ');
 }

@@ -2,7 +2,18 @@
 import type { Series } from '../_result.ts';
 import { number } from './format.ts';
 import { spreadOf } from './statistics.ts';
-import { dot, legible, line, logarithmic, logTicks, MARGIN, page, text, type Tone } from './svg.ts';
+import {
+  dot,
+  legible,
+  line,
+  logDomain,
+  logarithmic,
+  logTicks,
+  MARGIN,
+  page,
+  text,
+  type Tone,
+} from './svg.ts';
 
 export interface Row {
   readonly label: string;
@@ -33,7 +44,7 @@ const ROW_LEAST = 58;
 export function distributionPlot({ title, desc, footer, rows }: DistributionPlot): string {
   const dots = rows.map(({ percentiles }) => quantiles(percentiles));
   const all = [...dots.flat(), ...rows.map(({ p99 }) => spreadOf(p99.rounds).median)];
-  const domain = [Math.min(...all) * 0.85, Math.max(...all) * 1.15] as const;
+  const domain = logDomain(all);
   const x = logarithmic(domain, [LEFT, RIGHT]);
   const stacks = dots.map((values) => stacked(values.map(x)));
   const heights = stacks.map((stack) =>

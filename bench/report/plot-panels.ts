@@ -6,6 +6,7 @@ import {
   legible,
   line,
   logarithmic,
+  logDomain,
   logTicks,
   MARGIN,
   page,
@@ -47,9 +48,8 @@ const STEP = 23;
 export function panelsPlot(plot: PanelsPlot): string {
   const { title, subtitle, desc, footer, columns, panels, tick } = plot;
   const all = panels.flatMap(({ bars }) => bars.map(({ spread }) => spread));
-  const least = Math.min(...all.map(({ low }) => low));
-  const most = Math.max(...all.map(({ high }) => high));
-  const domain = [10 ** Math.floor(Math.log10(least * 0.7)), most] as const;
+  const [least, most] = logDomain(all.flatMap(({ low, high }) => [low, high]));
+  const domain = [10 ** Math.floor(Math.log10(least)), most] as const;
   const width = (WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns;
   const names = Math.max(
     ...panels.flatMap(({ bars }) =>

@@ -118,16 +118,19 @@ export function linear(
   return (value) => start + ((value - from) / (to - from)) * (end - start);
 }
 
-/** @throws RangeError for values that have no logarithm. */
+/** What is below the axis, 0 too, lies at its beginning. */
 export function logarithmic(
   domain: readonly [number, number],
   range: readonly [number, number],
 ): Scale {
   const scale = linear([Math.log(domain[0]), Math.log(domain[1])], range);
-  return (value) => {
-    if (value <= 0) throw new RangeError(`no place for ${value} on a logarithmic axis`);
-    return scale(Math.log(value));
-  };
+  return (value) => scale(Math.log(Math.max(value, domain[0])));
+}
+
+/** From a little below the least that has a logarithm to a little above the most. */
+export function logDomain(values: readonly number[]): readonly [number, number] {
+  const some = values.filter((value) => value > 0);
+  return some.length === 0 ? [1, 10] : [Math.min(...some) * 0.85, Math.max(...some) * 1.15];
 }
 
 /** Powers of ten, with 2 and 5 between them where there are few: those from `from` to `to`. */

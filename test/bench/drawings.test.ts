@@ -160,6 +160,18 @@ test('no text touches another though figures be a hundred times larger or smalle
   );
 });
 
+test('a figure of nothing is drawn all the same', (t) => {
+  for (const [name, result] of Object.entries(RESULTS)) {
+    const { series, ...rest } = result();
+    const none = series.map((one, i) =>
+      i < 3 ? { ...one, rounds: one.rounds.map(() => 0) } : one,
+    );
+    const { svg = '' } = draw(name, { ...rest, series: none }) ?? {};
+    t.true(elementsOf(svg).length > 30, name);
+    t.notRegex(svg, /NaN|Infinity/, name);
+  }
+});
+
 test('ticks are round numbers, few, and hold what there is', (t) => {
   t.deepEqual(linearTicks(1_230), [0, 250, 500, 750, 1_000, 1_250]);
   t.deepEqual(logTicks(0.2, 40), [0.3, 1, 3, 10, 30]);

@@ -10,7 +10,13 @@ import test, { type ExecutionContext } from 'ava';
 import { bench } from '../../bench/_command.ts';
 import { formatResult, readResult, type Result } from '../../bench/_result.ts';
 import { choose, runAll, type Outcome } from '../../bench/_runner.ts';
-import { gateResult, modesResult, sidesResult, sweepResult } from '../support/bench-results.ts';
+import {
+  gateResult,
+  idleResult,
+  modesResult,
+  sidesResult,
+  sweepResult,
+} from '../support/bench-results.ts';
 
 const main = fileURLToPath(new URL('../../bench/main.ts', import.meta.url));
 const tiny = fileURLToPath(new URL('../support/bench-tiny.ts', import.meta.url));
@@ -107,6 +113,30 @@ test('--report renders what is there and runs nothing: twice, octet for octet', 
   for (const [, file = ''] of (first[0] ?? '').matchAll(/!\[[^\]]*\]\(([^)]*)\)/g)) {
     t.true(existsSync(join(folder, file)), file);
   }
+});
+
+test('the figures of a README beside the folder are made of the results, between their marks', async (t) => {
+  const above = folderOf(t);
+  const folder = join(above, 'bench');
+  mkdirSync(join(folder, 'results'), { recursive: true });
+  for (const result of [modesResult(), sidesResult(), idleResult()]) save(folder, result);
+  const readme = join(above, 'README.md');
+  const [begin, end] = ['<!-- figures: made by npm run bench -->', '<!-- /figures -->'];
+  writeFileSync(readme, `# Before\n\n${begin}\n\nold\n\n${end}\n\nafter\n`);
+  t.regex((await run(folder, ['--report'])).stderr, /wrote \.\.\/README\.md/);
+  const text = readFileSync(readme, 'utf8');
+  t.true(text.startsWith(`# Before\n\n${begin}\n`) && text.endsWith(`\n${end}\n\nafter\n`));
+  t.notRegex(text, /old/);
+  t.regex(text, /!\[A push [^\]]*\]\(bench\/plots\/latency-modes\.svg\)/);
+  t.regex(text, /\| a push over the open layer \| 0\.\d+ ms \|  ?\|/);
+  t.regex(
+    text,
+    /\| acknowledged pushes a second, 1 device, 1,024 in flight \| \d{3},000 \| Mosquitto/,
+  );
+  t.notRegex((await run(folder, ['--report'])).stderr, /README/, 'the second time nothing is new');
+  writeFileSync(readme, '# No marks\n');
+  await run(folder, ['--report']);
+  t.is(readFileSync(readme, 'utf8'), '# No marks\n');
 });
 
 test('--check passes on what was accepted, and fails on a result in which one subject is 1.5 times slower', async (t) => {
