@@ -55,23 +55,29 @@ export function barsPlot(plot: BarsPlot): string {
       line(tick === 0 ? 'axis' : 'grid', [x(tick), 16], [x(tick), floor]),
       text(x(tick), floor + 18, `${tick}`, { anchor: 'middle', size: 12, ink: 'soft' }),
     ]),
-    ...amounts.flatMap((one, i) => {
-      const { label, tone, spread } = one;
-      const y = 26 + i * STEP;
-      const strong = tone === 'push';
-      return [
-        text(left - 12, y + 18, label, { anchor: 'end', strong, ink: `${tone}-ink` }),
-        bar(tone, left, y, x(spread.median) - left, BAR),
-        whisker(x(spread.low), x(spread.high), y + BAR / 2),
-        text(x(spread.high) + 10, y + 18, valueOf(one), { size: 13, strong, halo: true }),
-      ];
-    }),
+    ...amounts.map(({ tone, spread }, i) =>
+      bar(tone, left, topOf(i), x(spread.median) - left, BAR),
+    ),
     ...(mark
       ? [
           line('axis', [x(mark.at), 12], [x(mark.at), floor]),
           text(x(mark.at), 6, mark.name, { anchor: 'middle', size: 12, ink: 'soft' }),
         ]
       : []),
+    ...amounts.flatMap((one, i) => {
+      const { label, tone, spread } = one;
+      const y = topOf(i);
+      const strong = tone === 'push';
+      return [
+        text(left - 12, y + 18, label, { anchor: 'end', strong, ink: `${tone}-ink` }),
+        whisker(x(spread.low), x(spread.high), y + BAR / 2),
+        text(x(spread.high) + 10, y + 18, valueOf(one), { size: 13, strong, halo: true }),
+      ];
+    }),
   ];
   return page({ title, subtitle, desc, width: WIDTH, height: floor + 24, body, footer });
+}
+
+function topOf(row: number): number {
+  return 26 + row * STEP;
 }
