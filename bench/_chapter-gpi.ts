@@ -15,8 +15,8 @@ export const gpi: Chapter = {
         target: 100,
       },
       bound:
-        'Milenage is some ten AES blocks, the keys are a handful of HMAC-SHA-256, the GPI is one AES-GCM: each is a ' +
-        'call into OpenSSL of a few microseconds, whatever it computes.',
+        'Some ten AES blocks of the SIM, a handful of HMAC-SHA-256 for the keys, one AES-GCM for the GPI: all of few ' +
+        'octets, so what counts is what each call costs by itself, not the arithmetic.',
     },
   ],
 };

@@ -23,8 +23,8 @@ export const handshake: Chapter = {
 function resumptionIsDear(figures: Figures): string | undefined {
   const [ratio] = figures.ratios('handshake', { ...cpu, of: RESUMED, over: FULL });
   if (ratio === undefined || ratio.spread.median < 0.8) return undefined;
-  const saves = ratio.spread.median < 1 ? 'little or nothing' : 'no';
-  return `**Resumption in TLS 1.2 saves ${saves} CPU**, whatever it saves in round trips: a resumed handshake takes ${timesWithSpread(ratio.spread)} the NAF's CPU of a full one.`;
+  const saves = ratio.spread.low > 1 ? 'no CPU' : 'no CPU that these rounds could show';
+  return `**Resumption in TLS 1.2 saves ${ratio.spread.high < 1 ? 'little CPU' : saves}**, whatever it saves in round trips: a resumed handshake takes ${timesWithSpread(ratio.spread)} the NAF's CPU of a full one.`;
 }
 
 function hybridIsCheap(figures: Figures): string | undefined {

@@ -64,7 +64,7 @@ export function trust(results: readonly Result[]): string[] {
       : []),
     ...(busy.length > 0
       ? [
-          `**The machine had other work** when these began: ${list(busy)} (more than one process wanting every second CPU).`,
+          `**The machine had other work** when these began: ${list(busy)} (by the mean of the minute before, more than half of its CPUs were wanted).`,
         ]
       : []),
     ...(changed.length > 0 ? [`**Sources that no commit has** (marked +): ${list(changed)}.`] : []),
