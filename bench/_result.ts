@@ -87,7 +87,7 @@ export function saveResult({ name, about, notes, skipped, versions, series }: Fo
 
 /** The single samples of all rounds, for `percentiles`; none when there are too few to show a shape. */
 export function distribution(samples: readonly number[]): Pick<Series, 'percentiles'> {
-  return samples.length < 40 ? {} : { percentiles: percentilesOf(samples) };
+  return samples.length < 20 ? {} : { percentiles: percentilesOf(samples) };
 }
 
 const resultSchema = z.object({

@@ -17,6 +17,9 @@ const absent = {
   c: 'the floor in C: it takes gcc and the headers of OpenSSL (Debian: apt-get install gcc libssl-dev)',
 };
 
+/** What this machine has not, of all that was opened so far. */
+export const skipped = new Set<string>();
+
 /** Systems that push, each to so many devices that are connected. */
 export function openSides(ues: number, only?: readonly string[]): Promise<Side[]> {
   return openEach<Side>(only, {
@@ -61,7 +64,12 @@ export async function openEach<T>(
   for (const [name, open] of Object.entries(openers)) {
     if (only && !only.includes(name)) continue;
     if (open) opened.push(await open());
-    else console.log(`skipped: ${absent[name as keyof typeof absent]}`);
+    else {
+      const why = absent[name as keyof typeof absent];
+      if (skipped.has(why)) continue;
+      skipped.add(why);
+      console.log(`skipped: ${why}`);
+    }
   }
   return opened;
 }

@@ -12,7 +12,7 @@ import { saveResult } from './_result.ts';
 import { printTable, Rounds } from './_rounds.ts';
 import { machine } from './_run.ts';
 import { measureBroadcast } from './_side.ts';
-import { openSides, versionsOf } from './_systems.ts';
+import { openSides, skipped, versionsOf } from './_systems.ts';
 
 const { values } = parseArgs({
   options: {
@@ -52,6 +52,7 @@ saveResult({
     'with MQTT the sender publishes once and the broker copies; gba-push makes a push, an id and a receipt for each device',
     'the floors send a frame to each device',
   ],
+  skipped: [...skipped],
   versions: versionsOf(sides),
   series: all.flatMap(({ series }) => series),
 });

@@ -12,7 +12,7 @@ import { saveResult } from './_result.ts';
 import { printTable, Rounds } from './_rounds.ts';
 import { machine } from './_run.ts';
 import { connectAll, memoryOf, type Stage } from './_stage.ts';
-import { openEach, stagers, versionsOf } from './_systems.ts';
+import { openEach, skipped, stagers, versionsOf } from './_systems.ts';
 
 const { values } = parseArgs({
   options: {
@@ -71,6 +71,7 @@ saveResult({
   name: 'idle',
   about: `what each of ${devices} idle connections keeps in the memory of the server, TLS 1.3 with a PSK`,
   notes: Array.from(seen.values(), ({ name, connected }) => `${name}: connected is ${connected}`),
+  skipped: [...skipped],
   versions: versionsOf([...seen.values()]),
   series: [...all.values()].flatMap(({ series }) => series),
 });

@@ -14,7 +14,7 @@ import { saveResult } from './_result.ts';
 import { printTable, Rounds } from './_rounds.ts';
 import { machine } from './_run.ts';
 import { measure, type Job, type Side } from './_side.ts';
-import { openSides, versionsOf } from './_systems.ts';
+import { openSides, skipped, versionsOf } from './_systems.ts';
 
 const { values } = parseArgs({
   options: {
@@ -93,6 +93,7 @@ saveResult({
   about:
     'gba-push beside Mosquitto, aedes and floors: 100 octets, TLS 1.3 with a PSK, acknowledged end to end by the device',
   notes,
+  skipped: [...skipped],
   versions: versionsOf(sides),
   series: cells.flatMap(({ found }) => found.series),
 });

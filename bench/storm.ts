@@ -12,7 +12,7 @@ import { saveResult } from './_result.ts';
 import { printTable, Rounds } from './_rounds.ts';
 import { machine } from './_run.ts';
 import { connectAll, hangUp } from './_stage.ts';
-import { openEach, stagers, versionsOf } from './_systems.ts';
+import { openEach, skipped, stagers, versionsOf } from './_systems.ts';
 
 const { values } = parseArgs({
   options: {
@@ -56,6 +56,7 @@ saveResult({
   name: 'storm',
   about: `${devices} devices connect, ${atOnce} at once, as after an outage: TLS 1.3 with a PSK and X25519`,
   notes,
+  skipped: [...skipped],
   versions: versionsOf(stages),
   series: all.flatMap(({ series }) => series),
 });
