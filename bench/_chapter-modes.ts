@@ -107,11 +107,10 @@ function drawModes(figures: Figures): Drawn | undefined {
       const same = figures
         .all({ in: 'modes', subject })
         .filter((one) => conditionsText(one.conditions) === conditionsText(conditions));
-      const p99 = same.find(({ figure }) => figure === 'p99');
       const shape = same.find(({ percentiles }) => percentiles !== undefined);
       const percentiles = shape && inMs(shape).percentiles;
-      if (p99 === undefined || percentiles === undefined) return [];
-      return [{ ...labelOf(p50), percentiles, p50: inMs(p50), p99: inMs(p99) }];
+      if (percentiles === undefined) return [];
+      return [{ ...labelOf(p50), percentiles, p50: inMs(p50) }];
     })
     .filter(({ label }, i, all) => all.findIndex((row) => row.label === label) === i)
     .toSorted((a, b) => medianOf(a) - medianOf(b));

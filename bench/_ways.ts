@@ -13,8 +13,7 @@ const WAYS: readonly Way[] = [
   { prefix: 'reuse', about: 'over the layer that is open', tone: 'push' },
   { prefix: 'resume', about: 'a short handshake, then the push', tone: 'other' },
   { prefix: 'reconnect', about: 'a new handshake, then the push', tone: 'tls' },
-  { prefix: 'UE-initiated', about: 'the device dials first', tone: 'begun' },
-  { prefix: 'ue-initiated', about: 'the device dials first', tone: 'begun' },
+  { prefix: 'UE-initiated', about: 'a key over Ub, a handshake, the push', tone: 'begun' },
   { prefix: 'bootstrap', about: 'a new key, a handshake, the push', tone: 'key' },
 ];
 

@@ -20,10 +20,9 @@ export interface Row {
   /** Beneath the label: what this way does. */
   readonly about: string;
   readonly tone: Tone;
-  /** In ms. */
+  /** Of all rounds, ms. */
   readonly percentiles: readonly number[];
   readonly p50: Pick<Series, 'rounds'>;
-  readonly p99: Pick<Series, 'rounds'>;
 }
 
 export interface DistributionPlot {
@@ -43,7 +42,7 @@ const ROW_LEAST = 58;
 
 export function distributionPlot({ title, desc, footer, rows }: DistributionPlot): string {
   const dots = rows.map(({ percentiles }) => quantiles(percentiles));
-  const all = [...dots.flat(), ...rows.map(({ p99 }) => spreadOf(p99.rounds).median)];
+  const all = [...dots.flat(), ...rows.map(({ percentiles }) => percentiles[99] ?? 0)];
   const domain = logDomain(all);
   const x = logarithmic(domain, [LEFT, RIGHT]);
   const stacks = dots.map((values) => stacked(values.map(x)));
@@ -62,7 +61,7 @@ export function distributionPlot({ title, desc, footer, rows }: DistributionPlot
   let bottom = 18;
   for (const [i, row] of rows.entries()) {
     bottom += heights[i] ?? 0;
-    const [p50, p99] = [spreadOf(row.p50.rounds).median, spreadOf(row.p99.rounds).median];
+    const [p50, p99] = [spreadOf(row.p50.rounds).median, row.percentiles[99] ?? 0];
     const ink = `${row.tone}-ink` as const;
     body.push(
       line('axis', [LEFT, bottom], [RIGHT, bottom]),
