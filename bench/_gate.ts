@@ -4,7 +4,8 @@ import type { TlsVersion } from '../src/async-psk/index.ts';
 import { NAF, recordOf } from './_run.ts';
 
 /** What is in front of TLS, and behind it. */
-export type GateSystem = 'plain' | 'peek' | 'direct' | 'remote' | 'naf' | 'naf, remote';
+export type GateSystem =
+  'plain' | 'peek' | 'peek, remote' | 'direct' | 'remote' | 'naf' | 'naf, remote';
 
 /** What a server is told to be. */
 export interface GateServerOrder {

@@ -6,10 +6,11 @@
  *   node --import=ts-blank-space/register bench/gate.ts [--handshakes N] [--rounds N] [--lookup-ms N]
  *     [--versions 1.3,1.2] [--systems plain,peek,naf+remote] [--processes N] [--before FOLDER]
  *
- * `direct` is a lookup that gives the key, `remote` one that gives it after a timer. `peek` is no gate: it
- * reads the hello of a connection, puts it back and gives TLS the connection, which is what any gate must
- * do. `naf` is the NAF's own listener with a key that it has; `naf, remote` the same with the gate and a key
- * that it has not. FOLDER is another checkout, whose servers are measured beside those of this one.
+ * `peek` is no gate: it reads the hello of a connection, puts it back and gives TLS the connection, which is
+ * what any gate must do; `peek, remote` does so after a timer, which is what any gate must do whose keys are
+ * elsewhere. `direct` is a gate whose lookup gives the key, `remote` one whose lookup gives it after the same
+ * timer. `naf` is the NAF's own listener with a key that it has; `naf, remote` the same with the gate and a
+ * key that it has not. FOLDER is another checkout, whose servers are measured beside those of this one.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +28,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '21' },
     'lookup-ms': { type: 'string', default: '5' },
     versions: { type: 'string', default: '1.3,1.2' },
-    systems: { type: 'string', default: 'plain,peek,direct,remote,naf,naf+remote' },
+    systems: { type: 'string', default: 'plain,peek,peek+remote,direct,remote,naf,naf+remote' },
     processes: { type: 'string', default: '2' },
     before: { type: 'string' },
   },
@@ -99,7 +100,7 @@ for (const version of values.versions.split(',') as TlsVersion[]) {
     const system = each.replace('+', ', ') as GateSystem;
     const order: GateServerOrder = { system, version, lookupMs };
     subjects.push(await start(here, order, system));
-    if (values.before === undefined || system === 'plain' || system === 'peek') continue;
+    if (values.before === undefined || /^(?:plain|peek)/.test(system)) continue;
     subjects.push(await start(join(values.before, 'bench'), order, `${system}, before`));
   }
 }

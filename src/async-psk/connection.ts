@@ -55,7 +55,7 @@ export class Connection {
     raw.on('error', ignore);
     raw.on('data', this.#receive);
     raw.on('close', this.#gone);
-    raw.resume();
+    if (raw.isPaused()) raw.resume();
   }
 
   /** Ends it with the alert that TLS gives for a key of no use; without effect once it is through. */
@@ -208,10 +208,12 @@ export class Connection {
     if (this.#phase === 'through') return;
     this.#phase = 'through';
     this.#deadline.cancel();
-    this.raw.off('data', this.#receive);
     this.raw.off('close', this.#gone);
     this.#reader = new MessageReader();
-    if (error) this.#search?.stop(error);
+    if (error) {
+      this.raw.off('data', this.#receive);
+      this.#search?.stop(error);
+    }
     this.#events.onThrough(this, error);
   }
 }
