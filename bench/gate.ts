@@ -98,6 +98,8 @@ const subjects: Subject[] = [];
 for (const version of values.versions.split(',') as TlsVersion[]) {
   for (const each of values.systems.split(',')) {
     const system = each.replace('+', ', ') as GateSystem;
+    // In TLS 1.2 the hello names nobody: there is nothing to wait for.
+    if (version === '1.2' && system.startsWith('peek')) continue;
     const order: GateServerOrder = { system, version, lookupMs };
     subjects.push(await start(here, order, system));
     if (values.before === undefined || /^(?:plain|peek)/.test(system)) continue;
