@@ -1,6 +1,7 @@
 /** Two channels, or one channel and a raw peer, over a real TCP connection on loopback. */
 import { once } from 'node:events';
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ExecutionContext } from 'ava';
 import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
 import { CODE, NO_OPTIONS, type CoapMessage } from '../../src/codec/coap.ts';
@@ -53,8 +54,8 @@ export async function channelPair(
 }
 
 /** A peer that says exactly what the test writes. */
-export interface RawPeer {
-  readonly socket: net.Socket;
+export interface RawPeer<S extends Duplex = net.Socket> {
+  readonly socket: S;
   /** What came from the channel so far. */
   readonly heard: CoapMessage[];
   say(...messages: (Partial<CoapMessage> & { code: number })[]): void;
@@ -62,12 +63,12 @@ export interface RawPeer {
   hear(code: number): Promise<CoapMessage>;
 }
 
-export function rawPeer(socket: net.Socket): RawPeer {
+export function rawPeer<S extends Duplex>(socket: S): RawPeer<S> {
   const heard: CoapMessage[] = [];
   const waiting = new Set<() => void>();
   const decoder = new CoapDecoder(1 << 20);
   socket.on('error', () => {});
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     decoder.push(chunk, (message) => heard.push(message));
     for (const look of [...waiting]) look();
   });
