@@ -107,4 +107,31 @@ export const mbedtls = inC({
       : undefined,
 });
 
+export const nss = inC({
+  name: 'NSS',
+  from: 'libnss3-dev',
+  source: 'nss',
+  libraries: ['-I/usr/include/nss', '-I/usr/include/nspr', '-lssl3', '-lnss3', '-lnspr4'],
+  suites: {
+    TLS_AES_128_GCM_SHA256: '1301',
+    TLS_CHACHA20_POLY1305_SHA256: '1303',
+    'ECDHE-PSK-CHACHA20-POLY1305': 'ccac',
+    'DHE-PSK-AES128-GCM-SHA256': '00aa',
+    'PSK-AES128-GCM-SHA256': '00a8',
+    'PSK-AES128-CBC-SHA256': '00ae',
+  },
+  groups: { X25519: '29', 'P-256': '23', X25519MLKEM768: '4588' },
+  agreed: { X25519: '29', 'P-256': '23' },
+  cannot: (cell) => {
+    if (!is13(cell)) {
+      const why = 'NSS has no suite with a pre-shared key in TLS 1.2';
+      return { why, says: /^refused: suite: SEC_ERROR_INVALID_ARGS$/m };
+    }
+    const lacking = lacksHybrid(cell, /^refused: handshake: SSL_ERROR_NO_C(?:IPHERS|ERTIF)/m);
+    if (lacking || cell.role === 'client') return lacking;
+    const why = 'an NSS server begins no handshake without a certificate';
+    return { why, says: /^refused: handshake: SSL_ERROR_NO_CERTIFICATE$/m };
+  },
+});
+
 const NO_GROUP = /^refused: it has no such group$/m;

@@ -1,6 +1,6 @@
 /** All peers, in the order of the page. */
 import { gnutlsTools } from './gnutls-tools.ts';
-import { gnutls, mbedtls, wolfssl } from './in-c.ts';
+import { gnutls, mbedtls, nss, wolfssl } from './in-c.ts';
 import { libcoapGnutls, libcoapOpenssl } from './libcoap.ts';
 import { openssl } from './openssl.ts';
 import type { Peer } from './peer.ts';
@@ -13,6 +13,7 @@ export const peers: readonly Peer[] = [
   gnutlsTools,
   wolfssl,
   mbedtls,
+  nss,
   libcoapOpenssl,
   libcoapGnutls,
 ];

@@ -70,7 +70,7 @@ export async function runAlone(
   const listens = await far.says(launch.listening ?? LISTENING);
   if (listens === undefined) return far.said();
   const near = openPipe(t, client({ ...call, port: Number(listens[1]), plain: 0 }));
-  if (awaits) await Promise.any([near, far].map((end) => sayOrFail(end, awaits)));
+  if (awaits) await Promise.any([near, far].map((end) => sayOrFail(end, awaits))).catch(no);
   return [near, far].map((end) => end.said()).join('\n');
 }
 
