@@ -32,19 +32,24 @@ export interface RawHello {
   readonly serverName?: Uint8Array;
   /** legacy_session_id, 32 octets; of no meaning in TLS 1.3. */
   readonly sessionId?: Uint8Array;
+  /** Sent under the key before the server has said anything (RFC 8446 2.3). */
+  readonly earlyData?: string;
 }
 
 /** What the attacker has when the server has let him in. */
 export interface RawLayer {
+  /** The server says that it takes early data. */
+  readonly tookEarly: boolean;
   /** The next application data; undefined when the server hangs up first. */
   readonly read: () => Promise<string | undefined>;
+  readonly write: (text: string) => void;
   /** A ticket of this server; undefined when it hangs up first. */
   readonly ticket: () => Promise<OfferedPsk | undefined>;
   readonly close: () => void;
 }
 
 const MESSAGE = { clientHello: 1, newSessionTicket: 4, finished: 20 } as const;
-const EXTENSION = { keyShare: 0x33, preSharedKey: 0x29 } as const;
+const EXTENSION = { keyShare: 0x33, preSharedKey: 0x29, earlyData: 0x2a } as const;
 const APPLICATION_DATA = 23;
 
 /** A ClientHello in its record, for a handshake that goes no further. */
@@ -64,6 +69,11 @@ export async function openRawLayer(port: number, options: RawHello): Promise<Raw
   socket.on('error', () => undefined);
   const records = recordsFrom(socket);
   socket.write(inRecord(hello));
+  if (options.earlyData !== undefined) {
+    const early = extract(suite, Buffer.alloc(suite.hashOctets), options.psks[0]?.key);
+    const protection = new Protection(suite, deriveSecret(suite, early, 'c e traffic', [hello]));
+    socket.write(protection.seal(APPLICATION_DATA, Buffer.from(options.earlyData)));
+  }
 
   const answer = await records.next();
   if (answer.done === true || answer.value.type !== RECORD.handshake) return refused(socket);
@@ -82,6 +92,7 @@ export async function openRawLayer(port: number, options: RawHello): Promise<Raw
   transcript.push(flight);
   const master = extract(suite, deriveSecret(suite, handshake, 'derived'));
   const inbound = new Protection(suite, deriveSecret(suite, master, 's ap traffic', transcript));
+  const outbound = new Protection(suite, deriveSecret(suite, master, 'c ap traffic', transcript));
   const mac = finishedMac(suite, clientSecret, digest(suite, ...transcript));
   const finished = Buffer.concat([Buffer.of(MESSAGE.finished), vector(3, mac)]);
   socket.write(new Protection(suite, clientSecret).seal(RECORD.handshake, finished));
@@ -98,7 +109,11 @@ export async function openRawLayer(port: number, options: RawHello): Promise<Raw
     }
   };
   return {
+    tookEarly: hasEarlyData(flight),
     read: async () => (await next(APPLICATION_DATA))?.toString(),
+    write: (text) => {
+      socket.write(outbound.seal(APPLICATION_DATA, Buffer.from(text)));
+    },
     ticket: async () => {
       const resumption = deriveSecret(suite, master, 'res master', transcript);
       const message = await next(RECORD.handshake);
@@ -154,6 +169,15 @@ async function readFlight(
   }
 }
 
+/** EncryptedExtensions comes first: its length, then type, length and content of each. */
+function hasEarlyData(flight: Buffer): boolean {
+  const end = 4 + flight.readUIntBE(1, 3);
+  for (let at = 6; at + 4 <= end; at += 4 + flight.readUInt16BE(at + 2)) {
+    if (flight.readUInt16BE(at) === EXTENSION.earlyData) return true;
+  }
+  return false;
+}
+
 /** The type of the last message when it is whole. */
 function lastMessageOf(flight: Buffer): number | undefined {
   let [at, type]: [number, number | undefined] = [0, undefined];
@@ -188,7 +212,7 @@ function ticketOf(message: Buffer, suite: Suite, resumption: Buffer): OfferedPsk
 }
 
 function makeHello(
-  { psks, suite: code = 0x1301, serverName, sessionId = Buffer.alloc(32, 8) }: RawHello,
+  { psks, suite: code = 0x1301, serverName, sessionId = Buffer.alloc(32, 8), earlyData }: RawHello,
   share: KeyObject,
 ): Buffer {
   const suite = RAW_SUITES[code];
@@ -205,6 +229,7 @@ function makeHello(
     extension(0x000d, vector(2, Buffer.of(4, 3, 8, 4))),
     extension(EXTENSION.keyShare, vector(2, Buffer.of(0, 0x1d), vector(2, point))),
     extension(0x002d, vector(1, Buffer.of(1))),
+    ...(earlyData === undefined ? [] : [extension(EXTENSION.earlyData, Buffer.alloc(0))]),
     ...(psks.length > 0
       ? [uint(2, EXTENSION.preSharedKey), uint(2, list.length + bindersOctets), list]
       : []),

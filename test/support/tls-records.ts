@@ -107,7 +107,8 @@ export async function answerTo(port: number, octets: Uint8Array): Promise<TlsRec
   return record;
 }
 
-function finishedKey(key: Uint8Array): Buffer {
+/** The key of the binder of an external key (RFC 8446 4.2.11.2). */
+export function finishedKey(key: Uint8Array): Buffer {
   const early = createHmac('sha256', Buffer.alloc(32)).update(key).digest();
   const nothing = createHash('sha256').digest();
   return expandLabel(expandLabel(early, 'ext binder', nothing), 'finished', Buffer.alloc(0));

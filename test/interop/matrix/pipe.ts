@@ -33,7 +33,11 @@ export interface Pipe {
 /** Starts it; killed, by its pid, at the end of the test. */
 export function openPipe(t: ExecutionContext, { command, input, preamble }: Launch): Pipe {
   const [program, ...args] = command;
-  const child = spawn(program, args, { env: { ...process.env, LC_ALL: 'C' } });
+  const child = spawn(program, args, {
+    env: { ...process.env, LC_ALL: 'C' },
+    timeout: PATIENCE_MS,
+    killSignal: 'SIGKILL',
+  });
   const out = new PassThrough();
   const watchers = new Set<() => void>();
   let [said, over] = ['', false];
@@ -109,3 +113,6 @@ export async function openPlain(
   });
   return { port: (server.address() as AddressInfo).port, connection };
 }
+
+/** For a peer that neither goes on nor ends. */
+const PATIENCE_MS = 30_000;
