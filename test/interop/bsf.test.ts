@@ -78,6 +78,26 @@ testWith('curl')('curl asks over HTTP/2 on loopback and on a socket file', async
   t.is(await naf.ended, 130);
 });
 
+testWith('nghttp')('nghttp asks over HTTP/2 and is answered as curl is', async (t) => {
+  const bsf = place(t);
+  const naf = startProcess(t, 'naf-push', args(bsf));
+  const line = await naf.says(/\{"event":"ready".*\n/);
+  const [http = ''] = (JSON.parse(line) as { nbsp: string[] }).nbsp;
+  const file = join(bsf.folder, 'body.json');
+  writeFileSync(file, JSON.stringify(pushBody));
+  const ask = async (shown: string): Promise<string> => {
+    const bearer = ['-H', `Authorization: Bearer ${shown}`];
+    return (await run('nghttp', ['-v', '-d', file, ...asJson, ...bearer, `${http}${PUSH}`])).stdout;
+  };
+  const answered = await ask(token);
+  t.regex(answered, /:status: 200\n/);
+  const [, gpi = ''] = /"gbaPushInfo":"([0-9a-f]+)"/.exec(answered) ?? [];
+  t.is(decodeGpi(fromHex(gpi)).gbaU, false);
+  t.regex(await ask(`${token}x`), /:status: 401\n/);
+  naf.interrupt();
+  t.is(await naf.ended, 130);
+});
+
 /** Requests of one round; each kind of request has a part of them. */
 const ROUND = 1_500;
 const ROUNDS = 3;

@@ -90,4 +90,15 @@ for (const client of clients) {
     t.is(printed.trim(), '');
     t.like(await waits, { state: 'dead', reason: 'expired', attempts: 0 });
   });
+
+  test(`${client} that asks for blocks is told that there are none`, async (t) => {
+    const [suite] = suites;
+    const naf = await openNaf(t, createSim(impi), {
+      bootstrap: false,
+      binding: { version: '1.2', suite },
+    });
+    const { printed, talk } = await run(client, naf, '-s', '1', '-b', '64');
+    t.regex(talk, /4\.02 option 23 is not known here/);
+    t.is(printed.trim(), '');
+  });
 }
