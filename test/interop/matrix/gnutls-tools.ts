@@ -8,6 +8,7 @@ export const gnutlsTools: Peer = {
   name: 'GnuTLS tools',
   from: 'gnutls-bin',
   version: () => versionIn(['gnutls-serv', '--version'], /^gnutls-serv (\S+)/),
+  keyBy: 'server: a file, mode 0600; client: an argument',
   speech: { client: 'octets', server: 'echo' },
   anyPort: false,
   client: ({ suite, group, identity, key, port }) => ({

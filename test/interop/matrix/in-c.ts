@@ -38,6 +38,7 @@ function inC({ source, libraries, suites, groups, agreed = {}, ...peer }: InC): 
       const program = compiled(source, ...libraries);
       return program && versionIn([program, 'version'], /^(\S+)/);
     },
+    keyBy: `stdin of \`test/interop/peers/${source}.c\``,
     speech: { client: 'octets', server: 'octets' },
     client: launch('client'),
     server: launch('server'),

@@ -10,6 +10,7 @@ function libcoap(library: 'OpenSSL' | 'GnuTLS', cannot: Peer['cannot']): Peer {
     name: `libcoap on ${library}`,
     from: 'libcoap3-bin',
     version: () => versionIn([program, '-h'], /coap-client-\S+ v(\S+)/),
+    keyBy: 'an argument, it takes no other',
     speech: { client: 'coap' },
     choosy: false,
     keyIsText: true,

@@ -6,6 +6,7 @@ export const openssl: Peer = {
   name: 'OpenSSL',
   from: 'openssl',
   version: () => versionIn(['openssl', 'version'], /^OpenSSL (\S+)/),
+  keyBy: 'an argument, it takes no other',
   speech: { client: 'octets', server: 'octets' },
   client: ({ suite, group, identity, key, port }) => ({
     command: [

@@ -40,6 +40,8 @@ export interface Peer {
   readonly version: () => string | undefined;
   readonly client?: (call: Call) => Launch;
   readonly server?: (call: Call) => Launch;
+  /** How it gets its key. */
+  readonly keyBy: string;
   readonly speech: Partial<Record<Role, Speech>>;
   /** False: it knows no ALPN, which RFC 8323 8.2 allows on port 5684. */
   readonly alpn?: false;

@@ -8,6 +8,7 @@ export const stunnel: Peer = {
   name: 'stunnel',
   from: 'stunnel4',
   version: () => versionIn(['stunnel4', '-version'], /stunnel (\S+)/),
+  keyBy: 'a file, mode 0600',
   speech: { client: 'octets', server: 'relay' },
   alpn: false,
   client: (call) =>
