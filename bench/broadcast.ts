@@ -8,11 +8,11 @@
  * device gets a push of its own, with an id and a receipt.
  */
 import { parseArgs } from 'node:util';
-import { saveResult } from './_result.ts';
-import { printTable, Rounds } from './_rounds.ts';
-import { machine } from './_run.ts';
-import { measureBroadcast } from './_side.ts';
-import { openSides, skipped, versionsOf } from './_systems.ts';
+import { saveResult } from './lib/result.ts';
+import { printTable, Rounds } from './lib/rounds.ts';
+import { machine } from './lib/run.ts';
+import { measureBroadcast } from './systems/side.ts';
+import { openSides, skipped, versionsOf } from './systems/systems.ts';
 
 const { values } = parseArgs({
   options: {

@@ -18,9 +18,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { TlsVersion } from '../src/async-psk/index.ts';
-import type { GateRun, GateServerOrder, GateSystem, GateUse } from './_gate.ts';
-import { saveResult } from './_result.ts';
-import { machine, number, quantile, spread } from './_run.ts';
+import type { GateRun, GateServerOrder, GateSystem, GateUse } from './ends/gate.ts';
+import { saveResult } from './lib/result.ts';
+import { machine, number, quantile, spread } from './lib/run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -55,13 +55,13 @@ interface Server {
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const clients = fork(join(here, '_gate-client.ts'));
+const clients = fork(join(here, 'ends/gate-client.ts'));
 let next = 0;
 
 async function start(folder: string, order: GateServerOrder, name: string): Promise<Subject> {
   const servers: Server[] = [];
   while (servers.length < processes) {
-    const server = fork(join(folder, '_gate-server.ts'), [JSON.stringify(order)]);
+    const server = fork(join(folder, 'ends/gate-server.ts'), [JSON.stringify(order)]);
     const [{ port }] = (await once(server, 'message')) as [{ port: number }];
     servers.push({ process: server, port });
   }

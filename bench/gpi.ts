@@ -10,11 +10,11 @@
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { GpiOrder } from './_gpi-ue.ts';
-import { startNode, type Program } from './_program.ts';
-import { saveResult } from './_result.ts';
-import { printTable, Rounds } from './_rounds.ts';
-import { machine } from './_run.ts';
+import type { GpiOrder } from './ends/gpi-ue.ts';
+import { startNode, type Program } from './lib/program.ts';
+import { saveResult } from './lib/result.ts';
+import { printTable, Rounds } from './lib/rounds.ts';
+import { machine } from './lib/run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -39,7 +39,7 @@ const all: Measured[] = [];
 for (const algorithm of ['milenage', 'tuak'] as const) {
   const start = async (root: string, subject: string): Promise<Omit<Measured, 'before'>> => {
     const order: GpiOrder = { root, algorithm };
-    const ue = await startNode('_gpi-ue.ts', 'devices', order, ['--expose-gc']);
+    const ue = await startNode('ends/gpi-ue.ts', 'devices', order, ['--expose-gc']);
     return { ue, found: new Rounds(subject) };
   };
   const name = algorithm === 'milenage' ? 'Milenage' : 'TUAK';

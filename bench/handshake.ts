@@ -31,9 +31,9 @@ import { toHex } from '../src/lib/bytes.ts';
 import { listenPsk, type PskServer } from '../src/net/psk-server.ts';
 import { announce } from '../src/sa/association.ts';
 import { SaSessions } from '../src/sa/sessions.ts';
-import type { Order } from './_dialler.ts';
-import { saveResult, type Series } from './_result.ts';
-import { cpuSince, machine, NAF, number, spread } from './_run.ts';
+import type { Order } from './ends/dialler.ts';
+import { saveResult, type Series } from './lib/result.ts';
+import { cpuSince, machine, NAF, number, spread } from './lib/run.ts';
 
 const { values } = parseArgs({
   options: {
@@ -76,7 +76,7 @@ interface Hellos {
   readonly ServerHello: number;
 }
 
-const ue = fork(fileURLToPath(new URL('_dialler.ts', import.meta.url)));
+const ue = fork(fileURLToPath(new URL('ends/dialler.ts', import.meta.url)));
 
 async function dial(order: Order): Promise<number> {
   ue.send(order);

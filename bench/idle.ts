@@ -8,11 +8,11 @@
  * are told to collect garbage first. `ulimit -n` must be above the devices.
  */
 import { parseArgs } from 'node:util';
-import { saveResult } from './_result.ts';
-import { printTable, Rounds } from './_rounds.ts';
-import { machine } from './_run.ts';
-import { connectAll, memoryOf, type Stage } from './_stage.ts';
-import { openEach, skipped, stagers, versionsOf } from './_systems.ts';
+import { saveResult } from './lib/result.ts';
+import { printTable, Rounds } from './lib/rounds.ts';
+import { machine } from './lib/run.ts';
+import { connectAll, memoryOf, type Stage } from './systems/stage.ts';
+import { openEach, skipped, stagers, versionsOf } from './systems/systems.ts';
 
 const { values } = parseArgs({
   options: {

@@ -6,8 +6,8 @@
  * Ends with 1 when a benchmark failed or, with --check, a ratio is worse than in the baseline; with 2 when
  * it was asked for something that is not there.
  */
-import { bench } from './_command.ts';
-import type { Benchmark } from './_runner.ts';
+import { bench } from './lib/command.ts';
+import type { Benchmark } from './lib/runner.ts';
 
 /** The benchmarks, in the order of the report. Another one is another line. */
 const TABLE: readonly Benchmark[] = [

@@ -17,11 +17,11 @@
  * flights are told apart.
  */
 import { parseArgs } from 'node:util';
-import { countWays, HELD_MS } from './_modes-count.ts';
-import { openScene } from './_modes.ts';
-import { kindsOf, sample, SKIPPED, WAYS, type Taken } from './_modes-ways.ts';
-import { distribution, saveResult, type Series, type Unit } from './_result.ts';
-import { machine, number, quantile, spread } from './_run.ts';
+import { countWays, HELD_MS } from './ways/modes-count.ts';
+import { openScene } from './ways/modes.ts';
+import { kindsOf, sample, SKIPPED, WAYS, type Taken } from './ways/modes-ways.ts';
+import { distribution, saveResult, type Series, type Unit } from './lib/result.ts';
+import { machine, number, quantile, spread } from './lib/run.ts';
 
 const { values } = parseArgs({
   options: {

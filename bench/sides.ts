@@ -9,12 +9,12 @@
  * Names: gba-push, gba-push-disk, mosquitto, aedes, node-tls, node-tcp, c.
  */
 import { parseArgs } from 'node:util';
-import { MOSQUITTO_SETTINGS } from './_mosquitto.ts';
-import { saveResult } from './_result.ts';
-import { printTable, Rounds } from './_rounds.ts';
-import { machine } from './_run.ts';
-import { measure, type Job, type Side } from './_side.ts';
-import { openSides, skipped, versionsOf } from './_systems.ts';
+import { MOSQUITTO_SETTINGS } from './systems/mosquitto.ts';
+import { saveResult } from './lib/result.ts';
+import { printTable, Rounds } from './lib/rounds.ts';
+import { machine } from './lib/run.ts';
+import { measure, type Job, type Side } from './systems/side.ts';
+import { openSides, skipped, versionsOf } from './systems/systems.ts';
 
 const { values } = parseArgs({
   options: {

@@ -18,9 +18,9 @@ import type * as Api from '../src/index.ts';
 import { pskIdentityOf } from '../src/ids.ts';
 import { dialPsk } from '../src/net/psk-client.ts';
 import { announce } from '../src/sa/association.ts';
-import { saveResult, type Unit } from './_result.ts';
-import { machine, number, quantile, recordOf, spread } from './_run.ts';
-import type { Ended, StartOrder, Started } from './_start-naf.ts';
+import { saveResult, type Unit } from './lib/result.ts';
+import { machine, number, quantile, recordOf, spread } from './lib/run.ts';
+import type { Ended, StartOrder, Started } from './ends/start-naf.ts';
 
 const { values } = parseArgs({
   options: {
@@ -37,7 +37,7 @@ const expireAt = Date.now() + 3_600_000;
 const policy = loadTlsPolicy();
 
 async function startNaf(order: StartOrder): Promise<{ naf: ChildProcess; started: Started }> {
-  const file = fileURLToPath(new URL('_start-naf.ts', import.meta.url));
+  const file = fileURLToPath(new URL('ends/start-naf.ts', import.meta.url));
   const naf = fork(file, [JSON.stringify(order)], {
     execArgv: [...process.execArgv, '--expose-gc'],
   });

@@ -7,12 +7,12 @@
  * Devices are a process on a CPU of its own, which may well be the slower side: the CPU is the figure to trust.
  */
 import { parseArgs } from 'node:util';
-import { cpuUs } from './_program.ts';
-import { saveResult } from './_result.ts';
-import { printTable, Rounds } from './_rounds.ts';
-import { machine } from './_run.ts';
-import { connectAll, hangUp } from './_stage.ts';
-import { openEach, skipped, stagers, versionsOf } from './_systems.ts';
+import { cpuUs } from './lib/program.ts';
+import { saveResult } from './lib/result.ts';
+import { printTable, Rounds } from './lib/rounds.ts';
+import { machine } from './lib/run.ts';
+import { connectAll, hangUp } from './systems/stage.ts';
+import { openEach, skipped, stagers, versionsOf } from './systems/systems.ts';
 
 const { values } = parseArgs({
   options: {

@@ -12,12 +12,12 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { countWays } from './_modes-count.ts';
-import { openScene, X25519, type Scene } from './_modes.ts';
-import { kindsOf, sample, SKIPPED, WAYS, type Way } from './_modes-ways.ts';
-import { saveResult, type Series } from './_result.ts';
-import { machine, number, spread } from './_run.ts';
-import { measureLosses } from './_sweep-losses.ts';
+import { countWays } from './ways/modes-count.ts';
+import { openScene, X25519, type Scene } from './ways/modes.ts';
+import { kindsOf, sample, SKIPPED, WAYS, type Way } from './ways/modes-ways.ts';
+import { saveResult, type Series } from './lib/result.ts';
+import { machine, number, spread } from './lib/run.ts';
+import { measureLosses } from './ways/sweep-losses.ts';
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 /** What the report says of one benchmark, beside its figures: what to compare, what to reach, what to tell. */
-import type { Conditions } from '../_result.ts';
+import type { Conditions } from '../lib/result.ts';
 import type { Comparison, Figures } from './figures.ts';
 
 /** A figure that shall be reached: a ratio to `over`, or without one an amount in the unit of the figure. */

@@ -1,13 +1,13 @@
 /** The chapters of the report, in their order. A benchmark without one has its tables all the same. */
-import { broadcast, storm } from '../_chapter-crowds.ts';
-import { gate } from '../_chapter-gate.ts';
-import { gpi } from '../_chapter-gpi.ts';
-import { handshake } from '../_chapter-handshake.ts';
-import { idle } from '../_chapter-idle.ts';
-import { modes } from '../_chapter-modes.ts';
-import { sides } from '../_chapter-sides.ts';
-import { start } from '../_chapter-start.ts';
-import { sweep } from '../_chapter-sweep.ts';
+import { broadcast, storm } from './chapters/crowds.ts';
+import { gate } from './chapters/gate.ts';
+import { gpi } from './chapters/gpi.ts';
+import { handshake } from './chapters/handshake.ts';
+import { idle } from './chapters/idle.ts';
+import { modes } from './chapters/modes.ts';
+import { sides } from './chapters/sides.ts';
+import { start } from './chapters/start.ts';
+import { sweep } from './chapters/sweep.ts';
 import type { Chapter } from './chapter.ts';
 import type { Figures, Ratio } from './figures.ts';
 

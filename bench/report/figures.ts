@@ -1,5 +1,5 @@
 /** Looks figures up in the results that are there, and takes ratios of them round by round. */
-import type { Conditions, Result, Series } from '../_result.ts';
+import type { Conditions, Result, Series } from '../lib/result.ts';
 import { ratiosOf, spreadOf, type Spread } from './statistics.ts';
 
 export interface Query {

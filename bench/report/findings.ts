@@ -1,5 +1,5 @@
 /** Findings that are the same for every benchmark: where others are ahead, and how far to trust the figures. */
-import type { Result } from '../_result.ts';
+import type { Result } from '../lib/result.ts';
 import type { Chapter } from './chapter.ts';
 import { advantage, conditionsText, isBehind, type Figures, type Ratio } from './figures.ts';
 import { roundsOf } from './footer.ts';

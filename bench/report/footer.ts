@@ -1,5 +1,5 @@
 /** The small print of a drawing: where its figures are from. */
-import type { Result } from '../_result.ts';
+import type { Result } from '../lib/result.ts';
 
 /** `Node.js 20.20.2, 2 x AMD EPYC, loopback, 7 rounds, 2026-11-25`. */
 export function footerOf(result: Result): string {

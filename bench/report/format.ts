@@ -1,5 +1,5 @@
 /** Numbers as a person reads them: three digits that count, thousands set apart. */
-import type { Unit } from '../_result.ts';
+import type { Unit } from '../lib/result.ts';
 import type { Spread } from './statistics.ts';
 
 /** `0.0123`, `1.23`, `12.3`, `123`, `12,300`. */

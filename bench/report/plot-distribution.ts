@@ -1,5 +1,5 @@
 /** How latencies are spread: a row for each way, twenty dots a row, each for one push in twenty. */
-import type { Series } from '../_result.ts';
+import type { Series } from '../lib/result.ts';
 import { number } from './format.ts';
 import { spreadOf } from './statistics.ts';
 import {

@@ -1,6 +1,6 @@
 /** The figures in the README: between two marks, made of the same results, so that they cannot grow old by themselves. */
 import { existsSync, readFileSync } from 'node:fs';
-import { writeWhole } from '../_result.ts';
+import { writeWhole } from '../lib/result.ts';
 import { chapters } from './chapters.ts';
 import type { Figures } from './figures.ts';
 import type { Picture } from './report.ts';

@@ -1,7 +1,7 @@
 /** `RESULTS.md` and its drawings, from the results that are there. Every sentence is made of figures. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeWhole, type Result } from '../_result.ts';
+import { writeWhole, type Result } from '../lib/result.ts';
 import type { Chapter, Drawn } from './chapter.ts';
 import { chapters } from './chapters.ts';
 import type { Figures } from './figures.ts';

@@ -1,5 +1,5 @@
 /** Figures as Markdown tables. */
-import type { Conditions, Result, Series } from '../_result.ts';
+import type { Conditions, Result, Series } from '../lib/result.ts';
 import { conditionsText, type Ratio } from './figures.ts';
 import { timesWithSpread, withSpread } from './format.ts';
 import { spreadOf } from './statistics.ts';

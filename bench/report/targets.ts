@@ -1,5 +1,5 @@
 /** Targets beside what was measured. */
-import type { Series } from '../_result.ts';
+import type { Series } from '../lib/result.ts';
 import type { Chapter, Target } from './chapter.ts';
 import type { Figures } from './figures.ts';
 import { number, ratio, times, timesWithSpread, withSpread } from './format.ts';

@@ -1,7 +1,7 @@
 /** Drawings: well-formed, their figures in them, no text over another or off the page, legible light and dark. */
 import test from 'ava';
 import fc from 'fast-check';
-import type { Result } from '../../bench/_result.ts';
+import type { Result } from '../../bench/lib/result.ts';
 import type { Drawn } from '../../bench/report/chapter.ts';
 import { chapters } from '../../bench/report/chapters.ts';
 import { Figures } from '../../bench/report/figures.ts';

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { bench } from '../../bench/_command.ts';
-import { formatResult, readResult, type Result } from '../../bench/_result.ts';
-import { choose, runAll, type Outcome } from '../../bench/_runner.ts';
+import { bench } from '../../bench/lib/command.ts';
+import { formatResult, readResult, type Result } from '../../bench/lib/result.ts';
+import { choose, runAll, type Outcome } from '../../bench/lib/runner.ts';
 import {
   gateResult,
   idleResult,

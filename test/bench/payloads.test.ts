@@ -7,7 +7,7 @@ import {
   requireTallies,
   tell,
   type Tally,
-} from '../../bench/_payloads.ts';
+} from '../../bench/lib/payloads.ts';
 
 /** What one device has after it got these payloads in this order. */
 function got(...payloads: readonly Uint8Array[]): Tally {

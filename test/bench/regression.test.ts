@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { Result, Series } from '../../bench/_result.ts';
+import type { Result, Series } from '../../bench/lib/result.ts';
 import {
   formatJudged,
   judge,

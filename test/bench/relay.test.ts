@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { openTcpRelay, openUdpRelay } from '../../bench/_relay.ts';
+import { openTcpRelay, openUdpRelay } from '../../bench/lib/relay.ts';
 
 const HELD_MS = 15;
 

@@ -1,6 +1,6 @@
 /** RESULTS.md: what is unflattering comes first, and no sentence is there that its figures do not bear out. */
 import test from 'ava';
-import type { Result } from '../../bench/_result.ts';
+import type { Result } from '../../bench/lib/result.ts';
 import { chapters } from '../../bench/report/chapters.ts';
 import { Figures, conditionsText, ratioKey } from '../../bench/report/figures.ts';
 import { number, ratio, short, withSpread } from '../../bench/report/format.ts';

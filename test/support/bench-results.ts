@@ -1,5 +1,5 @@
 /** Results as the benchmarks write them, of made-up figures: the same ones in every run. */
-import type { Conditions, Result, Series, Unit } from '../../bench/_result.ts';
+import type { Conditions, Result, Series, Unit } from '../../bench/lib/result.ts';
 import { percentilesOf } from '../../bench/report/statistics.ts';
 
 /** Numbers between 0 and 1 that are the same in every run (xorshift32). */

@@ -1,6 +1,6 @@
 /** A benchmark for `npm run bench` to run in tests: what it does is its last word, TINY. */
 import { spawn } from 'node:child_process';
-import { EXIT_SKIPPED, saveResult } from '../../bench/_result.ts';
+import { EXIT_SKIPPED, saveResult } from '../../bench/lib/result.ts';
 
 switch (process.env['TINY']) {
   case 'skipped':

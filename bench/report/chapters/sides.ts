@@ -1,0 +1,152 @@
+/** What the report says of bench/sides.ts: gba-push beside Mosquitto, aedes and what is possible at all. */
+import type { Conditions } from '../../lib/result.ts';
+import { againstAll, OPPONENTS, rankOf, toneOf } from '../../systems/looks.ts';
+import type { Chapter, Drawn, Headline } from '../chapter.ts';
+import type { Figures } from '../figures.ts';
+import { footerOf } from '../footer.ts';
+import { number, times } from '../format.ts';
+import { panelsPlot, type Panel } from '../plot-panels.ts';
+import { spreadOf } from '../statistics.ts';
+
+const many = { UEs: 100, window: 1_024 };
+const one = { UEs: 1, window: 1_024 };
+const alone = { UEs: 1, window: 1 };
+
+export const sides: Chapter = {
+  name: 'sides',
+  title: 'Side by side: pushes',
+  comparisons: againstAll([
+    { figure: 'acked pushes', better: 'higher' },
+    { figure: 'server CPU per acked push', better: 'lower' },
+    { figure: 'p50', better: 'lower' },
+  ]),
+  targets: [
+    {
+      what: 'acked pushes/s, 100 UEs, window 1,024, against Mosquitto',
+      ...{ figure: 'acked pushes', of: 'gba-push', over: 'Mosquitto', where: many },
+      ...{ better: 'higher', target: 5 },
+      bound:
+        'The CPU of the NAF process. Ten pushes or so share a TLS record and a write to each device; what is left is ' +
+        'the request, the timers and the receipt of each push.',
+    },
+    {
+      what: 'acked pushes/s, 1 UE, window 1,024, against Mosquitto',
+      ...{ figure: 'acked pushes', of: 'gba-push', over: 'Mosquitto', where: one },
+      ...{ better: 'higher', target: 12 },
+      bound:
+        'The CPU of the busier of NAF and UE: the whole window shares its writes, so system calls and TLS hardly ' +
+        'count, and the UE pays for its handler, its answer and the ids that it remembers.',
+    },
+    {
+      what: 'server CPU per acked push, 100 UEs, window 32, against Mosquitto',
+      ...{ figure: 'server CPU per acked push', of: 'gba-push', over: 'Mosquitto' },
+      ...{ where: { UEs: 100, window: 32 }, better: 'lower', target: 0.9 },
+      bound:
+        'One write and one read for each push: fewer pushes are out than there are devices, so nothing is shared, ' +
+        'and a system call costs several times as much from Node as from C.',
+    },
+    ...[
+      { over: 'Mosquitto', target: 1.3 },
+      { over: 'aedes', target: 0.8 },
+    ].map(({ over, target }) => ({
+      what: `one push in flight, p50, against ${over}`,
+      ...{ figure: 'p50', of: 'gba-push', over, where: alone, better: 'lower' as const, target },
+      bound:
+        'Two wake-ups of an event loop and two writes and reads of Node, one pair at each end; the work of the push ' +
+        'itself is a small part of it.',
+    })),
+  ],
+  unflattering: [],
+  surprising: [windowMatters],
+  plots: [{ name: 'pushes', draw: drawSides }],
+  headlines: headlinesOf,
+};
+
+function headlinesOf(figures: Figures): Headline[] {
+  return [many, one].flatMap((where): Headline[] => {
+    const query = { in: 'sides', figure: 'acked pushes', where };
+    const own = figures.median({ ...query, subject: 'gba-push' });
+    if (own === undefined) return [];
+    const beside = OPPONENTS.filter(({ against }) => against === 'rival').flatMap(({ over }) => {
+      const theirs = figures.median({ ...query, subject: over });
+      return theirs === undefined ? [] : [`${over} ${number(theirs)}`];
+    });
+    return [[`acknowledged pushes a second, ${headingOf(where)}`, number(own), beside.join(', ')]];
+  });
+}
+
+/** How much of its rate comes from pushes that share writes. */
+function windowMatters(figures: Figures): string | undefined {
+  const rate = (window: number): number | undefined =>
+    figures.median({
+      ...{ in: 'sides', subject: 'gba-push', figure: 'acked pushes' },
+      where: { UEs: 1, window },
+    });
+  const [narrow, wide] = [rate(1), rate(1_024)];
+  if (narrow === undefined || wide === undefined || wide < 5 * narrow) return undefined;
+  return `The rate comes from pushes that share: to one device ${number(narrow)} a second are acknowledged with one in flight, and ${number(wide)} with 1,024, ${times(wide / narrow)}. What is done for each push is the same; the pushes of one turn of the event loop share a write and a TLS record, and a wait.`;
+}
+
+function drawSides(figures: Figures): Drawn | undefined {
+  const result = figures.result('sides');
+  const series = figures.all({ in: 'sides', figure: 'acked pushes' });
+  const settings = sorted(series.map(({ conditions }) => conditions));
+  const ratioAt = (where: Conditions): number | undefined =>
+    figures
+      .ratios('sides', {
+        figure: 'acked pushes',
+        of: 'gba-push',
+        ...OPPONENTS[0],
+        better: 'higher',
+      })
+      .find(({ conditions }) => Object.entries(where).every(([k, v]) => conditions[k] === v))
+      ?.spread.median;
+  if (result === undefined || settings.length === 0) return undefined;
+  const panels = settings.map((where): Panel => {
+    const here = figures.all({ in: 'sides', figure: 'acked pushes', where });
+    const mosquitto = here.find(({ subject }) => subject === 'Mosquitto');
+    return {
+      heading: headingOf(where),
+      bars: here
+        .toSorted((a, b) => rankOf(a.subject) - rankOf(b.subject))
+        .map(({ subject, rounds }) => ({
+          label: subject,
+          tone: toneOf(subject),
+          spread: spreadOf(rounds),
+          ...(subject === 'gba-push' && mosquitto && { note: `(${times(ratioAt(where) ?? NaN)})` }),
+        })),
+    };
+  });
+  const [busy, single] = [ratioAt(many), ratioAt(one)];
+  const title =
+    busy === undefined || single === undefined
+      ? 'Acknowledged pushes a second, by devices and pushes in flight'
+      : `${busy > 1 ? 'More' : 'Fewer'} acknowledged pushes than Mosquitto where many are in flight: ` +
+        `${times(busy)} to 100 devices, ${times(single)} to one`;
+  const rate = (where: Conditions): string =>
+    number(
+      figures.median({ in: 'sides', subject: 'gba-push', figure: 'acked pushes', where }) ?? NaN,
+    );
+  const desc = settings.map((where) => `${headingOf(where)}: gba-push ${rate(where)} a second`);
+  const svg = panelsPlot({
+    ...{ title, desc: desc.join('; '), footer: footerOf(result), panels },
+    subtitle:
+      'Pushes a second, acknowledged end to end. Logarithmic scale; in brackets the ratio to Mosquitto.',
+    columns: new Set(settings.map(({ ['UEs']: ues }) => ues)).size > 1 ? 2 : 1,
+    tick: (value) =>
+      value >= 1e6 ? `${value / 1e6}M` : value >= 1_000 ? `${value / 1_000}k` : `${value}`,
+  });
+  return { alt: title, svg };
+}
+
+/** Each once: by window, and within it by devices, so that a row of panels is one window. */
+function sorted(all: readonly Conditions[]): Conditions[] {
+  const once = [...new Map(all.map((where) => [JSON.stringify(where), where])).values()];
+  const key = ({ UEs, window }: Conditions): number => Number(window) * 1e6 + Number(UEs);
+  return once.toSorted((a, b) => key(a) - key(b));
+}
+
+function headingOf({ UEs, window }: Conditions): string {
+  const count = (value: unknown): string => Number(value).toLocaleString('en-US');
+  return `${count(UEs)} ${UEs === 1 ? 'device' : 'devices'}, ${count(window)} in flight`;
+}
