@@ -21,42 +21,36 @@ export interface Agreed {
 export interface Wire {
   readonly host: string;
   readonly port: number;
-  /** Where the next connection is relayed to. */
+  /** Where the connection is relayed to. */
   target: number;
-  /** The port that the newest connection goes on from. */
+  /** The port that it goes on from. */
   readonly from: number;
-  /** Of the newest connection. */
   agreed(): Agreed;
-  /** All octets of the newest connection, to the server and to the client. */
+  /** All its octets, to the server and to the client. */
   readonly sent: { readonly toServer: readonly Buffer[]; readonly toClient: readonly Buffer[] };
 }
 
-/** A relay on this address; closed, with what it carries, at the end of the test. */
+/**
+ * A relay on this address for one connection: a UE that dials again, as it does when it was refused, is
+ * turned away. Closed, with what it carries, at the end of the test.
+ */
 export async function startWire(
   t: ExecutionContext,
   { host = '127.0.0.1', port = 0 }: Partial<Endpoint> = {},
 ): Promise<Wire> {
-  let sent: { toServer: Buffer[]; toClient: Buffer[] } = { toServer: [], toClient: [] };
-  const clients = new Set<Socket>();
-  const wire = {
-    host,
-    port,
-    target: 0,
-    from: 0,
-    agreed: () => agreedIn(sent.toServer, sent.toClient),
-    get sent() {
-      return sent;
-    },
-  };
+  const sent: { toServer: Buffer[]; toClient: Buffer[] } = { toServer: [], toClient: [] };
+  let first: Socket | undefined;
+  const agreed = (): Agreed => agreedIn(sent.toServer, sent.toClient);
+  const wire = { host, port, target: 0, from: 0, agreed, sent };
   const relay = createServer({ noDelay: true }, (client) => {
+    if (first !== undefined) return void client.destroy();
+    first = client;
     const server = connect({ port: wire.target, host: '127.0.0.1', noDelay: true });
     server.on('connect', () => {
       wire.from = server.localPort ?? 0;
     });
-    const own: typeof sent = { toServer: [], toClient: [] };
-    sent = own;
-    client.on('data', (chunk: Buffer) => own.toServer.push(chunk));
-    server.on('data', (chunk: Buffer) => own.toClient.push(chunk));
+    client.on('data', (chunk: Buffer) => sent.toServer.push(chunk));
+    server.on('data', (chunk: Buffer) => sent.toClient.push(chunk));
     for (const [from, to] of [
       [client, server],
       [server, client],
@@ -64,13 +58,12 @@ export async function startWire(
       from.pipe(to);
       from.on('error', () => to.destroy());
     }
-    clients.add(client);
   });
   relay.listen(port, host);
   await once(relay, 'listening');
   t.teardown(() => {
     relay.close();
-    for (const client of clients) client.destroy();
+    first?.destroy();
   });
   wire.port = (relay.address() as AddressInfo).port;
   return wire;
