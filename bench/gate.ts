@@ -38,6 +38,8 @@ const rounds = Number(values.rounds);
 const lookupMs = Number(values['lookup-ms']);
 const processes = Number(values.processes);
 const AT_ONCE = 16;
+/** On a busy machine threads that collect garbage together wait for each other, and spin. */
+const ONE_THREAD = ['--single-threaded-gc'];
 /** The code of a handshake is compiled after some thousand of them. */
 const WARM_UPS = Math.ceil(3_000 / handshakes);
 
@@ -61,7 +63,9 @@ let next = 0;
 async function start(folder: string, order: GateServerOrder, name: string): Promise<Subject> {
   const servers: Server[] = [];
   while (servers.length < processes) {
-    const server = fork(join(folder, 'ends/gate-server.ts'), [JSON.stringify(order)]);
+    const server = fork(join(folder, 'ends/gate-server.ts'), [JSON.stringify(order)], {
+      execArgv: [...process.execArgv, ...ONE_THREAD],
+    });
     const [{ port }] = (await once(server, 'message')) as [{ port: number }];
     servers.push({ process: server, port });
   }
