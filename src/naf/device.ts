@@ -32,7 +32,8 @@ export class Device {
   readonly #clock: Clock;
   readonly #outbox: Outbox;
   readonly #renewal: Renewal;
-  readonly #announced = new Map<BTid, { readonly bsfMs: number; readonly triggeredAt: number }>();
+  /** What this search has announced so far. */
+  #announced: Map<BTid, { readonly bsfMs: number; readonly triggeredAt: number }> | undefined;
   /** What the last bootstrap took, ms. */
   #bootstrapMs = 0;
   #triggerAddress: TriggerAddress | undefined;
@@ -161,7 +162,7 @@ export class Device {
   attach(layer: Layer, registered: { readonly triggerAddress?: TriggerAddress }): void {
     const older = this.#layer;
     const now = this.#clock.monotonic();
-    const told = this.#announced.get(layer.secured.sa.bTid);
+    const told = this.#announced?.get(layer.secured.sa.bTid);
     const handshakeMs = now - layer.acceptedAt;
     const stages =
       layer.via === 'bootstrap' && told !== undefined
@@ -175,7 +176,7 @@ export class Device {
     layer.openedAt = now;
     // Nothing has waited for a layer that was made beside another.
     layer.stages = older === undefined || older.releasing ? stages : NO_STAGES;
-    this.#announced.clear();
+    this.#announced = undefined;
     this.#triggerAddress = registered.triggerAddress ?? this.#triggerAddress;
     this.#layer = layer;
     this.#endSearch();
@@ -272,6 +273,7 @@ export class Device {
   }
 
   #onAnnounced({ sa, bsfMs }: Announcement): void {
+    this.#announced ??= new Map();
     this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
   }
 

@@ -1,14 +1,20 @@
 /** The pushes of one urgency that wait to go out, in the order of their seq. */
+import type { Urgency } from '../codec/push.ts';
 import type { Entry } from './entry.ts';
 
 /** Taken slots at the front are kept until there are as many: moving the rest each time would cost more. */
 const SPARE_SLOTS = 64;
 
 export class Lane {
+  readonly urgency: Urgency;
   /** After "not now": nothing goes out before this monotonic time. */
   heldUntil = 0;
   #slots: (Entry | undefined)[] = [];
   #head = 0;
+
+  constructor(urgency: Urgency) {
+    this.urgency = urgency;
+  }
 
   get waiting(): number {
     return this.#slots.length - this.#head;

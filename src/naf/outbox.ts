@@ -1,5 +1,5 @@
 /** The pushes of one UE that have no outcome yet: order per urgency, window, and what each answer means. */
-import { URGENCIES, type Urgency } from '../codec/push.ts';
+import { URGENCIES } from '../codec/push.ts';
 import type { GbaError, GbaErrorCode } from '../errors.ts';
 import type { Impi } from '../ids.ts';
 import { isWatched, publish } from '../lib/events.ts';
@@ -14,13 +14,8 @@ const LEAST_PAUSE_MS = 100;
 /** A queue per urgency, highest first. It knows no clock, no socket and no layer. */
 export class Outbox {
   readonly #ue: Impi;
-  readonly #byUrgency: Readonly<Record<Urgency, Lane>> = {
-    'very-low': new Lane(),
-    low: new Lane(),
-    normal: new Lane(),
-    high: new Lane(),
-  };
-  readonly #lanes = [...URGENCIES].reverse().map((urgency) => this.#byUrgency[urgency]);
+  /** The highest urgency first; made when first used: of ten thousand idle devices most have none. */
+  readonly #lanes: Lane[] = [];
   #queued = 0;
 
   constructor(ue: Impi) {
@@ -163,8 +158,11 @@ export class Outbox {
   }
 
   #laneOf({ push: { urgency } }: Entry): Lane {
-    const lane = this.#byUrgency[urgency] as Lane | undefined;
-    if (lane === undefined) throw new RangeError(`no urgency ${urgency}`);
+    for (const lane of this.#lanes) if (lane.urgency === urgency) return lane;
+    if (!URGENCIES.includes(urgency)) throw new RangeError(`no urgency ${String(urgency)}`);
+    const lane = new Lane(urgency);
+    this.#lanes.push(lane);
+    this.#lanes.sort((a, b) => URGENCIES.indexOf(b.urgency) - URGENCIES.indexOf(a.urgency));
     return lane;
   }
 }
