@@ -109,7 +109,7 @@ test('the targets of pushes, of the gate and of memory are all in the table, eac
     .filter((line) => line.startsWith('| '))
     .slice(2)
     .map((line) => line.split(' | '));
-  t.is(rows.length, 9);
+  t.is(rows.length, 10);
   for (const row of rows) {
     t.is(row.length, 5);
     t.true((row[4] ?? '').length > 60, row[0]);
