@@ -39,7 +39,7 @@ const all: Measured[] = [];
 for (const algorithm of ['milenage', 'tuak'] as const) {
   const start = async (root: string, subject: string): Promise<Omit<Measured, 'before'>> => {
     const order: GpiOrder = { root, algorithm };
-    const ue = await startNode('ends/gpi-ue.ts', 'devices', order, ['--expose-gc']);
+    const ue = await startNode('ends/gpi-ue.ts', 'devices', order);
     return { ue, found: new Rounds(subject) };
   };
   const name = algorithm === 'milenage' ? 'Milenage' : 'TUAK';

@@ -61,7 +61,6 @@ takeOrders({
       // The NAF wipes its own when it has too many that nobody came for.
       sent.push({ envelope, key: Buffer.from(sa.key) });
     }
-    globalThis.gc?.();
     const keys: (Uint8Array | undefined)[] = [];
     const before = process.cpuUsage();
     for (const { envelope } of sent) keys.push((await intake.accept(envelope, source))?.sa.key);

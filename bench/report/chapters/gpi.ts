@@ -15,7 +15,7 @@ export const gpi: Chapter = {
         target: 100,
       },
       bound:
-        'Some ten AES blocks of the SIM, a handful of HMAC-SHA-256 for the keys, one AES-GCM for the GPI: all of few ' +
+        'Some ten AES blocks of the SIM, a handful of HMAC-SHA-256 for the keys, AES-128-CTR over the GPI: all of few ' +
         'octets, so what counts is what each call costs by itself, not the arithmetic.',
     },
   ],

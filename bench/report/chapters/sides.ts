@@ -26,8 +26,8 @@ export const sides: Chapter = {
       ...{ figure: 'acked pushes', of: 'gba-push', over: 'Mosquitto', where: many },
       ...{ better: 'higher', target: 5 },
       bound:
-        'The CPU of the NAF process. Ten pushes or so share a TLS record and a write to each device; what is left is ' +
-        'the request, the timers and the receipt of each push.',
+        'The CPU of both ends. A device has only its share of the window out, so few pushes share a write and a read, and ' +
+        'system calls weigh; the rest is what a push itself costs either end.',
     },
     {
       what: 'acked pushes/s, 1 UE, window 1,024, against Mosquitto',
