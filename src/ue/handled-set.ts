@@ -26,13 +26,14 @@ export interface PushKey {
   readonly id: string;
 }
 
-type EntryState = 'running' | 'done' | 'refused' | 'interrupted';
+/** `forgotten`: the handler said "not now", so that the id may come again. */
+type EntryState = 'running' | 'done' | 'refused' | 'interrupted' | 'forgotten';
 
 interface Entry extends PushKey {
-  readonly digest: string;
+  digest: string;
   state: EntryState;
   /** Monotonic: a step of the wall clock neither shortens nor lengthens it. */
-  readonly deadline: number;
+  deadline: number;
 }
 
 /** Not on disk yet, and who waits for that. */
@@ -56,9 +57,10 @@ const RECORDED = {
   interrupted: 'started',
   done: 'done',
   refused: 'refused',
+  forgotten: 'forgotten',
 } as const satisfies Record<EntryState, HandledRecord['state']>;
-/** Ended ids that are forgotten for each that comes: more than one, so that they do not gather. */
-const FORGOTTEN_AT_ONCE = 4;
+/** Ended ids that are dropped for each that comes: more than one, so that they do not gather. */
+const DROPPED_AT_ONCE = 4;
 
 export class HandledSet {
   readonly #log: HandledLog;
@@ -78,13 +80,15 @@ export class HandledSet {
     this.#expiry = new ExpiryBuckets(clock.monotonic());
     const [now, monotonic] = [clock.now(), clock.monotonic()];
     for (const { key, digest, state, until } of log.recovered) {
-      const { nafFqdn, id } = parseKey(key);
-      const known = this.#find({ nafFqdn, id });
-      if (known !== undefined) this.#forget(known);
-      const cutOff = state === 'started';
-      if (until <= now || state === 'forgotten' || (cutOff && redeliver)) continue;
+      if (until <= now) continue;
       const deadline = deadlineOf(until - now, monotonic);
-      this.#hold({ nafFqdn, id, digest, deadline, state: cutOff ? 'interrupted' : state });
+      const cutOff = redeliver ? 'forgotten' : 'interrupted';
+      this.#hold({
+        ...parseKey(key),
+        digest,
+        deadline,
+        state: state === 'started' ? cutOff : state,
+      });
     }
     if (log.recovered.length > 0) this.#compact();
   }
@@ -96,9 +100,10 @@ export class HandledSet {
   /** What to do with a push of this payload digest. */
   judge(push: PushKey, digest: string): Verdict {
     const entry = this.#find(push);
+    if (entry?.state === 'forgotten') return 'new';
     if (entry !== undefined) return entry.digest === digest ? entry.state : 'conflict';
     if (!this.#isFull(push)) return 'new';
-    this.#forgetEnded(this.#clock.monotonic(), Infinity);
+    this.#dropEnded(this.#clock.monotonic(), Infinity);
     return this.#isFull(push) ? 'full' : 'new';
   }
 
@@ -108,17 +113,16 @@ export class HandledSet {
    */
   start({ nafFqdn, id }: PushKey, digest: string, ttlMs: number): number {
     const now = this.#clock.monotonic();
-    this.#forgetEnded(now, FORGOTTEN_AT_ONCE);
+    this.#dropEnded(now, DROPPED_AT_ONCE);
     const deadline = deadlineOf(ttlMs + SLACK_MS, now);
-    const entry: Entry = { nafFqdn, id, digest, deadline, state: 'running' };
     // Before the write: a compaction that the write sets off keeps it.
-    this.#hold(entry);
+    const entry = this.#hold({ nafFqdn, id, digest, deadline, state: 'running' });
     this.#unrecorded.push({ entry, state: 'started' });
     try {
       this.flush();
     } catch (error) {
       this.#unrecorded.pop();
-      this.#forget(entry);
+      entry.state = 'forgotten';
       throw error;
     }
     return now;
@@ -132,8 +136,7 @@ export class HandledSet {
   finish(push: PushKey, outcome: 'done' | 'refused' | 'forgotten', recorded: () => void): void {
     const entry = this.#find(push);
     if (entry === undefined) return recorded();
-    if (outcome === 'forgotten') this.#forget(entry);
-    else entry.state = outcome;
+    entry.state = outcome;
     this.#unrecorded.push({ entry, state: outcome, recorded });
   }
 
@@ -165,35 +168,37 @@ export class HandledSet {
     return this.#size >= this.#capacity || (this.#nafs.get(nafFqdn)?.size ?? 0) >= share;
   }
 
-  #hold(entry: Entry): void {
+  /** An id that was forgotten keeps its entry, and so its one place among those that end. */
+  #hold(entry: Entry): Entry {
     let entries = this.#nafs.get(entry.nafFqdn);
     if (entries === undefined) {
       entries = new Map();
       this.#nafs.set(entry.nafFqdn, entries);
     }
+    const known = entries.get(entry.id);
+    if (known !== undefined) return Object.assign(known, entry);
     entries.set(entry.id, entry);
     this.#size += 1;
     this.#expiry.add(entry, entry.deadline);
+    return entry;
   }
 
-  #forget(entry: Entry): void {
-    const entries = this.#nafs.get(entry.nafFqdn);
-    if (entries?.get(entry.id) !== entry) return;
-    entries.delete(entry.id);
+  #drop({ nafFqdn, id }: Entry): void {
+    const entries = this.#nafs.get(nafFqdn);
+    if (entries?.delete(id) !== true) return;
     this.#size -= 1;
-    if (entries.size === 0) this.#nafs.delete(entry.nafFqdn);
+    if (entries.size === 0) this.#nafs.delete(nafFqdn);
   }
 
   /** A few for each push that comes: all at once could be a million. */
-  #forgetEnded(now: number, atMost: number): void {
-    const running: Entry[] = [];
-    for (let forgotten = 0; forgotten < atMost; forgotten += 1) {
+  #dropEnded(now: number, atMost: number): void {
+    for (let looked = 0; looked < atMost; looked += 1) {
       const entry = this.#expiry.takeEnded(now);
-      if (entry === undefined) break;
-      if (entry.state === 'running') running.push(entry);
-      else this.#forget(entry);
+      if (entry === undefined) return;
+      if (entry.state === 'running') entry.deadline = Math.max(entry.deadline, now + SLACK_MS);
+      if (entry.deadline > now) this.#expiry.add(entry, entry.deadline);
+      else this.#drop(entry);
     }
-    for (const entry of running) this.#expiry.add(entry, now + SLACK_MS);
   }
 
   *#recordsOf(unrecorded: readonly Unrecorded[]): Generator<HandledRecord> {
@@ -220,7 +225,7 @@ export class HandledSet {
     const toWall = this.#clock.now() - this.#clock.monotonic();
     for (const entries of this.#nafs.values()) {
       for (const entry of entries.values()) {
-        yield recordOf(entry, RECORDED[entry.state], toWall);
+        if (entry.state !== 'forgotten') yield recordOf(entry, RECORDED[entry.state], toWall);
       }
     }
   }

@@ -138,6 +138,35 @@ test('an id whose handler is at work is kept whatever the time', (t) => {
   t.is(set.judge(named('naf/slow'), digest), 'running');
 });
 
+test('an id that comes again and again after "not now" takes one place, and none is held for the earlier times', (t) => {
+  const { set, clock } = makeSet([], { capacity: 4 });
+  set.start(named('naf/b'), digest, 10_000);
+  set.finish(named('naf/b'), 'done', nothing);
+  for (let n = 0; n < 100; n += 1) {
+    set.start(named('naf/a'), digest, 10_000);
+    set.finish(named('naf/a'), 'forgotten', nothing);
+    t.is(set.judge(named('naf/a'), other), 'new', 'it may come with another payload too');
+  }
+  t.is(set.size, 2);
+  clock.advance(15_000);
+  set.start(named('naf/c'), digest, 10_000);
+  t.is(set.size, 1, 'one that comes later finds two to forget, not a hundred');
+});
+
+test('an id that comes again after "not now" is remembered for its later time', (t) => {
+  const { set, clock } = makeSet();
+  set.start(named('naf/a'), digest, 1_000);
+  set.finish(named('naf/a'), 'forgotten', nothing);
+  set.start(named('naf/a'), digest, 60_000);
+  set.finish(named('naf/a'), 'done', nothing);
+  clock.advance(20_000);
+  set.start(named('naf/b'), digest, 1_000);
+  t.is(set.judge(named('naf/a'), digest), 'done');
+  clock.advance(45_000);
+  set.start(named('naf/c'), digest, 1_000);
+  t.is(set.judge(named('naf/a'), digest), 'new');
+});
+
 test('when the disk is full nothing starts, and outcomes wait for it', (t) => {
   const { set, faults, written } = makeSet();
   const told: string[] = [];
