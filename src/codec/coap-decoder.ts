@@ -1,7 +1,8 @@
 /** Finding CoAP messages in a byte stream (RFC 8323 3.2, options as RFC 7252 3.1). */
 import { CodecError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import { NO_OPTIONS, ReceivedMessage, ReceivedOption, type CoapOption } from './coap.ts';
+import { ReceivedMessage } from './coap.ts';
+import { NO_OPTIONS, ReceivedOption, type CoapOption } from './coap-option.ts';
 import { EXTENSION_BASE, MAX_OPTION_NUMBER, MAX_TOKEN, PAYLOAD_MARKER } from './coap-tcp.ts';
 
 /**

@@ -9,7 +9,8 @@ export function encodedLength(message: OutgoingMessage): number {
 
 /**
  * Writes the message into `buffer` and returns the offset after its last octet. `length` is what
- * `encodedLength` says of it. @throws RangeError when the buffer is too short, the token is longer than 8 octets, the code is not
+ * `encodedLength` says of it.
+ * @throws RangeError when the buffer is too short, the token is longer than 8 octets, the code is not
  * one octet, a text value is not ASCII, or the options are not in ascending order (`sortOptions` does that).
  */
 export function encodeInto(

@@ -1,8 +1,8 @@
 /** A GPI inside an open layer, `POST /gpi`, and what the UE says to it (docs/wire.md). */
 import { CodecError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
+import { CODE, type CoapMessage } from './coap.ts';
 import {
-  CODE,
   findUint,
   NO_OPTIONS,
   OPTION,
@@ -10,8 +10,7 @@ import {
   stringOption,
   uintOption,
   unrecognisedCritical,
-  type CoapMessage,
-} from './coap.ts';
+} from './coap-option.ts';
 import { bare, type CoapBody } from './push.ts';
 
 /**

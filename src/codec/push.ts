@@ -2,8 +2,8 @@
 import { CodecError } from '../errors.ts';
 import { parsePushId, type PushId } from '../ids.ts';
 import { EMPTY, utf8Bytes, utf8Text } from '../lib/bytes.ts';
+import { CODE, type CoapMessage, type OutgoingMessage } from './coap.ts';
 import {
-  CODE,
   findOption,
   findQuery,
   findUint,
@@ -18,10 +18,8 @@ import {
   stringValue,
   uintOption,
   uintValue,
-  type CoapMessage,
   type CoapOption,
-  type OutgoingMessage,
-} from './coap.ts';
+} from './coap-option.ts';
 
 /** RFC 8030 5.3, least urgent first; on the wire `u=0` to `u=3`. */
 export const URGENCIES = ['very-low', 'low', 'normal', 'high'] as const;

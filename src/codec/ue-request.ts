@@ -1,7 +1,7 @@
 /** What a UE asks of the NAF: pushes by PUT, or as notifications of `/push` (RFC 7641; docs/wire.md). */
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
+import { CODE, type CoapMessage } from './coap.ts';
 import {
-  CODE,
   findOption,
   findUint,
   NO_OPTIONS,
@@ -10,8 +10,7 @@ import {
   uintOption,
   uintValue,
   unrecognisedCritical,
-  type CoapMessage,
-} from './coap.ts';
+} from './coap-option.ts';
 import { bare, OCTET_STREAM, parseRegistration, type CoapBody } from './push.ts';
 
 export type UeRequest =

@@ -1,5 +1,6 @@
 /** The options of CoAP: their names, and what their values say (RFC 7252 5.10, 7641, 7959, 8323 5, 9175). */
-import { CODE, OPTION, SIGNAL_OPTION } from '../codec/coap.ts';
+import { CODE } from '../codec/coap.ts';
+import { OPTION, SIGNAL_OPTION } from '../codec/coap-option.ts';
 import { octetCount, utf8Text } from '../lib/bytes.ts';
 import { decimal, quoted } from './sheet.ts';
 

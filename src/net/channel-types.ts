@@ -1,6 +1,7 @@
 /** What a channel is given, and what it tells. */
 import type { Duplex } from 'node:stream';
-import type { CoapMessage, OutgoingOption } from '../codec/coap.ts';
+import type { CoapMessage } from '../codec/coap.ts';
+import type { OutgoingOption } from '../codec/coap-option.ts';
 import type { ChannelError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ReleaseNotice } from './signalling.ts';

@@ -3,7 +3,6 @@ import { CoapDecoder } from '../codec/coap-decoder.ts';
 import { encodedLength } from '../codec/coap-tcp.ts';
 import {
   CODE,
-  NO_OPTIONS,
   formatCode,
   isRequest,
   isResponse,
@@ -12,6 +11,7 @@ import {
   type ReceivedMessage,
   type OutgoingMessage,
 } from '../codec/coap.ts';
+import { NO_OPTIONS } from '../codec/coap-option.ts';
 import { CodecError, PushError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type {

@@ -1,12 +1,6 @@
 /** The peer's requests: each one's answer, and who waits until all are answered (RFC 8323 5.4). */
-import {
-  CODE,
-  NO_OPTIONS,
-  OPTION,
-  findOption,
-  type CoapMessage,
-  type OutgoingMessage,
-} from '../codec/coap.ts';
+import { CODE, type CoapMessage, type OutgoingMessage } from '../codec/coap.ts';
+import { NO_OPTIONS, OPTION, findOption } from '../codec/coap-option.ts';
 import { CodecError } from '../errors.ts';
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
 import type { ChannelOptions, Respond } from './channel-types.ts';

@@ -1,6 +1,6 @@
 /** The five signals of CoAP over TCP: building them, and reading what a peer says in them (RFC 8323 5). */
+import { CODE, type CoapMessage } from '../codec/coap.ts';
 import {
-  CODE,
   SIGNAL_OPTION,
   NO_OPTIONS,
   emptyOption,
@@ -8,9 +8,8 @@ import {
   findUint,
   uintOption,
   unrecognisedCritical,
-  type CoapMessage,
   type CoapOption,
-} from '../codec/coap.ts';
+} from '../codec/coap-option.ts';
 import { CodecError } from '../errors.ts';
 import { EMPTY, utf8Bytes, view } from '../lib/bytes.ts';
 

@@ -2,18 +2,20 @@ import test from 'ava';
 import fc from 'fast-check';
 import {
   CODE,
+  formatCode,
+  isRequest,
+  isResponse,
+  isSignal,
+  isSuccess,
+} from '../../src/codec/coap.ts';
+import {
   OPTION,
   ReceivedOption,
   emptyOption,
   findOption,
   findQuery,
   findUint,
-  formatCode,
   isCritical,
-  isRequest,
-  isResponse,
-  isSignal,
-  isSuccess,
   isText,
   numberAfter,
   pathOptions,
@@ -26,7 +28,7 @@ import {
   uintValue,
   unrecognisedCritical,
   type CoapOption,
-} from '../../src/codec/coap.ts';
+} from '../../src/codec/coap-option.ts';
 import { CodecError } from '../../src/errors.ts';
 import { concat, fromHex, toHex, utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 

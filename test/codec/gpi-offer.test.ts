@@ -2,7 +2,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
-import { CODE, OPTION, pathOptions, uintOption, type CoapMessage } from '../../src/codec/coap.ts';
+import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
+import { OPTION, pathOptions, uintOption } from '../../src/codec/coap-option.ts';
 import {
   GPI_CONTENT_FORMAT,
   isOffer,

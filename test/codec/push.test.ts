@@ -2,17 +2,16 @@ import test from 'ava';
 import fc from 'fast-check';
 import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
+import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
 import {
-  CODE,
   NO_OPTIONS,
   OPTION,
   pathOptions,
   queryOption,
   sortOptions,
   uintOption,
-  type CoapMessage,
   type CoapOption,
-} from '../../src/codec/coap.ts';
+} from '../../src/codec/coap-option.ts';
 import {
   bare,
   FORGET,

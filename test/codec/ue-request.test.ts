@@ -2,8 +2,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
+import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
 import {
-  CODE,
   emptyOption,
   findUint,
   OPTION,
@@ -11,9 +11,8 @@ import {
   queryOption,
   sortOptions,
   uintOption,
-  type CoapMessage,
   type CoapOption,
-} from '../../src/codec/coap.ts';
+} from '../../src/codec/coap-option.ts';
 import { FORGET, registration, type CoapBody } from '../../src/codec/push.ts';
 import { notification, parseUeRequest, type UeRequest } from '../../src/codec/ue-request.ts';
 import { CodecError } from '../../src/errors.ts';

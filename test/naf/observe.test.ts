@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
 import {
-  CODE,
   emptyOption,
   findUint,
   OPTION,
@@ -10,9 +10,8 @@ import {
   SIGNAL_OPTION,
   sortOptions,
   uintOption,
-  type CoapMessage,
   type CoapOption,
-} from '../../src/codec/coap.ts';
+} from '../../src/codec/coap-option.ts';
 import { EMPTY } from '../../src/lib/bytes.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { PushServer, PushServerOptions } from '../../src/naf/push-server.ts';

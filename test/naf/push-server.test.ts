@@ -1,5 +1,6 @@
 import test from 'ava';
-import { CODE, SIGNAL_OPTION, uintOption } from '../../src/codec/coap.ts';
+import { CODE } from '../../src/codec/coap.ts';
+import { SIGNAL_OPTION, uintOption } from '../../src/codec/coap-option.ts';
 import { registration } from '../../src/codec/push.ts';
 import { BsfError, ChannelError } from '../../src/errors.ts';
 import { parseImpi, pskIdentityOf, type BTid } from '../../src/ids.ts';

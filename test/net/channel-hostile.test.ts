@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { CODE, emptyOption, uintOption, uintValue } from '../../src/codec/coap.ts';
+import { CODE } from '../../src/codec/coap.ts';
+import { emptyOption, uintOption, uintValue } from '../../src/codec/coap-option.ts';
 import { ChannelError, CodecError } from '../../src/errors.ts';
 import { fromHex, utf8Text } from '../../src/lib/bytes.ts';
 import type { Respond } from '../../src/net/channel-types.ts';

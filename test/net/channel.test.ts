@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import fc from 'fast-check';
+import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
 import {
-  CODE,
   NO_OPTIONS,
   OPTION,
   SIGNAL_OPTION,
@@ -12,9 +12,8 @@ import {
   stringValue,
   uintOption,
   uintValue,
-  type CoapMessage,
   type CoapOption,
-} from '../../src/codec/coap.ts';
+} from '../../src/codec/coap-option.ts';
 import { PushError, type ChannelError } from '../../src/errors.ts';
 import { utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 import type { Respond } from '../../src/net/channel-types.ts';

@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import test from 'ava';
-import { CODE, NO_OPTIONS } from '../../src/codec/coap.ts';
+import { CODE } from '../../src/codec/coap.ts';
+import { NO_OPTIONS } from '../../src/codec/coap-option.ts';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
 import { EMPTY, concat, toHex } from '../../src/lib/bytes.ts';
 import { WriteBatch } from '../../src/net/write-batch.ts';

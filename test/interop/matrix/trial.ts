@@ -6,7 +6,8 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { ExecutionContext } from 'ava';
 import { COAPS_TCP_PORT, formatEndpoint } from '../../../src/codec/address.ts';
-import { CODE, OPTION, SIGNAL_OPTION } from '../../../src/codec/coap.ts';
+import { CODE } from '../../../src/codec/coap.ts';
+import { OPTION, SIGNAL_OPTION } from '../../../src/codec/coap-option.ts';
 import {
   pskIdentityOf,
   subscribe,
