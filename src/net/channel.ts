@@ -291,8 +291,8 @@ export class Channel {
   /** @throws PushError ERR_PUSH_OVERSIZE; nothing was sent then. */
   #send(message: OutgoingMessage): void {
     const size = encodedLength(message);
-    if (size > this.#greeting.maxMessageSize)
-      throw new PushError('ERR_PUSH_OVERSIZE', this.#oversize(size));
+    const oversize = this.#greeting.oversize(size);
+    if (oversize !== undefined) throw new PushError('ERR_PUSH_OVERSIZE', oversize);
     this.#writer.add(message, size);
   }
 
@@ -300,16 +300,13 @@ export class Channel {
   #answer(answer: OutgoingMessage): boolean {
     if (this.#ended) return false;
     const size = encodedLength(answer);
-    if (size > this.#greeting.maxMessageSize) {
-      this.#refuse(this.#oversize(size));
+    const oversize = this.#greeting.oversize(size);
+    if (oversize !== undefined) {
+      this.#refuse(oversize);
       return false;
     }
     this.#writer.add(answer, size);
     return true;
-  }
-
-  #oversize(size: number): string {
-    return `a message of ${size} octets is over the peer's Max-Message-Size of ${this.#greeting.maxMessageSize}`;
   }
 
   #makeDraining(): Draining {

@@ -39,6 +39,12 @@ export class Greeting {
     return this.#maxMessageSize;
   }
 
+  /** Why a message of so many octets must not be sent; undefined when it may. */
+  oversize(octets: number): string | undefined {
+    if (octets <= this.#maxMessageSize) return undefined;
+    return `a message of ${octets} octets is over the peer's Max-Message-Size of ${this.#maxMessageSize}`;
+  }
+
   /** A CSM came; a later one changes what an earlier one said. @throws CodecError for one that cannot be read. */
   hear(csm: CoapMessage): void {
     this.#maxMessageSize = statedMaxMessageSize(csm) ?? this.#maxMessageSize;

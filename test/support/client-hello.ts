@@ -2,10 +2,13 @@
 import { createECDH, createHash, createHmac, generateKeyPairSync } from 'node:crypto';
 import { connect } from 'node:net';
 import {
+  extension,
   finishedKey,
   handshakeMessagesOf,
   RECORD,
   recordsOf,
+  uint,
+  vector,
   type TlsRecord,
 } from './tls-records.ts';
 
@@ -127,20 +130,6 @@ function point(group: number): Buffer {
 function binders(truncated: Buffer, key: Uint8Array): Buffer {
   const hash = createHash('sha256').update(truncated).digest();
   return vector(2, vector(1, createHmac('sha256', finishedKey(key)).update(hash).digest()));
-}
-
-function extension(type: number, content: Buffer): Buffer {
-  return Buffer.concat([uint(2, type), vector(2, content)]);
-}
-
-function vector(lengthOctets: number, content: Buffer): Buffer {
-  return Buffer.concat([uint(lengthOctets, content.length), content]);
-}
-
-function uint(octets: number, value: number): Buffer {
-  const out = Buffer.alloc(octets);
-  out.writeUIntBE(value, 0, octets);
-  return out;
 }
 
 const EXTENSION = {

@@ -126,15 +126,15 @@ function expandLabel(secret: Buffer, label: string, context: Buffer): Buffer {
     .digest();
 }
 
-function extension(type: number, content: Buffer): Buffer {
+export function extension(type: number, content: Buffer): Buffer {
   return Buffer.concat([uint(2, type), vector(2, content)]);
 }
 
-function vector(lengthOctets: number, content: Buffer): Buffer {
+export function vector(lengthOctets: number, content: Buffer): Buffer {
   return Buffer.concat([uint(lengthOctets, content.length), content]);
 }
 
-function uint(octets: number, value: number): Buffer {
+export function uint(octets: number, value: number): Buffer {
   const out = Buffer.alloc(octets);
   out.writeUIntBE(value, 0, octets);
   return out;

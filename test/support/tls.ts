@@ -154,16 +154,21 @@ export async function startRelay(t: ExecutionContext, port: number): Promise<Rel
     const server = connect(port, '127.0.0.1');
     client.on('data', (chunk: Buffer) => sent.toServer.push(chunk));
     server.on('data', (chunk: Buffer) => sent.toClient.push(chunk));
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-    }
+    join(client, server);
   });
   relay.listen(0, '127.0.0.1');
   await once(relay, 'listening');
   t.teardown(() => relay.close());
   return { port: (relay.address() as AddressInfo).port, sent };
+}
+
+/** What either end sends goes to the other; the failure of one is the end of both. */
+export function join(one: Socket, other: Socket): void {
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.pipe(to);
+    from.on('error', () => to.destroy());
+  }
 }

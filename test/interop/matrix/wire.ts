@@ -5,6 +5,7 @@ import type { ExecutionContext } from 'ava';
 import { decodeClientHello } from '../../../src/async-psk/hello.ts';
 import { decodePskIdentity, decodeServerHello } from '../../../src/async-psk/key-exchange.ts';
 import type { Endpoint, TlsVersion } from '../../../src/index.ts';
+import { join } from '../../support/tls.ts';
 import { recordsOf, RECORD } from '../../support/tls-records.ts';
 
 /** What a handshake that was relayed came to. */
@@ -51,13 +52,7 @@ export async function startWire(
     });
     client.on('data', (chunk: Buffer) => sent.toServer.push(chunk));
     server.on('data', (chunk: Buffer) => sent.toClient.push(chunk));
-    for (const [from, to] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      from.pipe(to);
-      from.on('error', () => to.destroy());
-    }
+    join(client, server);
   });
   relay.listen(port, host);
   await once(relay, 'listening');
