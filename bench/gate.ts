@@ -139,7 +139,7 @@ saveResult({
   about:
     'Server CPU per TLS-PSK handshake with a gate in front of TLS, beside plain pskCallback; each server and the clients in processes of their own.',
   notes: [
-    `${AT_ONCE} handshakes at once, lookups of ${lookupMs} ms, after ${WARM_UPS * handshakes} to warm up; the layer ends at once.`,
+    `${AT_ONCE} handshakes at once, lookups of ${lookupMs} ms, after ${WARM_UPS * handshakes} to warm up; the layer ends at once; the servers collect garbage on one thread.`,
   ],
   series: subjects.map(({ name: subject, version, rounds: own }) => ({
     subject,
