@@ -5,7 +5,7 @@ import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
 import type { BTid, Fqdn } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isWatched, publish } from '../lib/events.ts';
-import type { HandledSet } from './handled-set.ts';
+import type { HandledSet, Started } from './handled-set.ts';
 
 /** One push as the device's own software sees it. */
 export interface Push extends PushMessage {
@@ -154,39 +154,39 @@ export class Delivery {
       case 'running':
         return answer({ kind: 'conflict' });
     }
-    const startedAt = this.#handled.start(push, digest, push.ttlSeconds * 1_000);
+    const started = this.#handled.start(push, digest, push.ttlSeconds * 1_000);
     try {
       const work = this.#handler(push);
       if (work instanceof Promise) {
         return work.then(
           () => {
-            this.#finish(waiting, { kind: 'handled' }, startedAt);
+            this.#finish(waiting, { kind: 'handled' }, started);
           },
           (error: unknown) => {
-            this.#failed(lane, waiting, error, startedAt);
+            this.#failed(lane, waiting, error, started);
           },
         );
       }
     } catch (error) {
-      return this.#failed(lane, waiting, error, startedAt);
+      return this.#failed(lane, waiting, error, started);
     }
-    this.#finish(waiting, { kind: 'handled' }, startedAt);
+    this.#finish(waiting, { kind: 'handled' }, started);
   }
 
-  #failed(lane: Lane, waiting: Waiting, error: unknown, startedAt: number): void {
+  #failed(lane: Lane, waiting: Waiting, error: unknown, started: Started): void {
     if (error instanceof NotNow) {
       this.#hold(lane, waiting.push, error.afterMs);
-      this.#finish(waiting, { kind: 'not-now', afterMs: error.afterMs }, startedAt);
+      this.#finish(waiting, { kind: 'not-now', afterMs: error.afterMs }, started);
     } else {
-      this.#finish(waiting, { kind: 'refused' }, startedAt);
+      this.#finish(waiting, { kind: 'refused' }, started);
     }
   }
 
-  #finish(waiting: Waiting, answer: PushAnswer, startedAt: number): void {
+  #finish(waiting: Waiting, answer: PushAnswer, started: Started): void {
     const { push } = waiting;
     const outcome =
       answer.kind === 'handled' ? 'done' : answer.kind === 'refused' ? 'refused' : 'forgotten';
-    this.#handled.finish(push, outcome, () => {
+    this.#handled.finish(started, outcome, () => {
       waiting.answer(answer);
     });
     if (!isWatched('gba:push:answered')) return;
@@ -194,7 +194,7 @@ export class Delivery {
       id: push.id,
       bTid: push.bTid,
       answer: answer.kind,
-      handlerMs: this.#clock.monotonic() - startedAt,
+      handlerMs: this.#clock.monotonic() - started.at,
     });
   }
 

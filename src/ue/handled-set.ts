@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
 import { ExpiryBuckets } from './expiry-buckets.ts';
+import { HandledTable, MAX_ID, NOWHERE, type EntryState } from './handled-table.ts';
 
 export interface HandledSetOptions {
   readonly log: HandledLog;
@@ -26,21 +27,23 @@ export interface PushKey {
   readonly id: string;
 }
 
-/** `forgotten`: the handler said "not now", so that the id may come again. */
-type EntryState = 'running' | 'done' | 'refused' | 'interrupted' | 'forgotten';
-
-interface Entry extends PushKey {
-  digest: string;
-  state: EntryState;
-  /** Monotonic: a step of the wall clock neither shortens nor lengthens it. */
+/** A push whose handler runs, and what is to be written of it. */
+export interface Started extends PushKey {
+  readonly digest: string;
+  /** The moment from which the time counts, monotonic ms. */
+  readonly at: number;
+  /** Its place in the table. */
+  readonly place: number;
   deadline: number;
+  state: HandledRecord['state'];
+  /** Called once that is on disk. */
+  recorded: (() => void) | undefined;
 }
 
-/** Not on disk yet, and who waits for that. */
-interface Unrecorded {
-  readonly entry: Entry;
-  readonly state: HandledRecord['state'];
-  readonly recorded?: () => void;
+/** How many ids a NAF has here, under its number. */
+interface Naf {
+  readonly number: number;
+  held: number;
 }
 
 /** The NAF counts a TTL from when it accepted the push, this end from when it came: a little longer is safe. */
@@ -66,10 +69,14 @@ export class HandledSet {
   readonly #log: HandledLog;
   readonly #clock: Clock;
   readonly #capacity: number;
-  readonly #nafs = new Map<string, Map<string, Entry>>();
-  #size = 0;
-  readonly #expiry: ExpiryBuckets<Entry>;
-  #unrecorded: Unrecorded[] = [];
+  readonly #table = new HandledTable();
+  readonly #nafs = new Map<string, Naf>();
+  /** By their numbers. */
+  readonly #fqdns: string[] = [];
+  /** Places in the table. A deadline is monotonic: a step of the wall clock changes none. */
+  readonly #expiry: ExpiryBuckets<number>;
+  /** Not on disk yet. */
+  #unrecorded: Started[] = [];
   #appended = 0;
   #compactAt = COMPACT_AFTER;
 
@@ -80,52 +87,60 @@ export class HandledSet {
     this.#expiry = new ExpiryBuckets(clock.monotonic());
     const [now, monotonic] = [clock.now(), clock.monotonic()];
     for (const { key, digest, state, until } of log.recovered) {
-      if (until <= now) continue;
-      const deadline = deadlineOf(until - now, monotonic);
+      const push = parseKey(key);
+      // No push has an id so long.
+      if (until <= now || push.id.length > MAX_ID) continue;
       const cutOff = redeliver ? 'forgotten' : 'interrupted';
-      this.#hold({
-        ...parseKey(key),
-        digest,
-        deadline,
-        state: state === 'started' ? cutOff : state,
-      });
+      const place = this.#hold(push, digest, deadlineOf(until - now, monotonic));
+      this.#table.setState(place, state === 'started' ? cutOff : state);
     }
     if (log.recovered.length > 0) this.#compact();
   }
 
   get size(): number {
-    return this.#size;
+    return this.#table.size;
   }
 
   /** What to do with a push of this payload digest. */
   judge(push: PushKey, digest: string): Verdict {
-    const entry = this.#find(push);
-    if (entry?.state === 'forgotten') return 'new';
-    if (entry !== undefined) return entry.digest === digest ? entry.state : 'conflict';
-    if (!this.#isFull(push)) return 'new';
+    const place = this.#find(push);
+    const state = place === NOWHERE ? 'forgotten' : this.#table.stateOf(place);
+    if (state !== 'forgotten') return this.#table.hasDigest(place, digest) ? state : 'conflict';
+    if (place !== NOWHERE || !this.#isFull(push)) return 'new';
     this.#dropEnded(this.#clock.monotonic(), Infinity);
     return this.#isFull(push) ? 'full' : 'new';
   }
 
   /**
-   * Before the handler runs: on disk when it returns, with all that `finish` left. Gives the moment from
-   * which the time counts, monotonic ms. @throws StoreError.
+   * Before the handler of a `new` push runs: on disk when it returns, with all that `finish` left.
+   * @throws StoreError.
    */
-  start({ nafFqdn, id }: PushKey, digest: string, ttlMs: number): number {
+  start({ nafFqdn, id }: PushKey, digest: string, ttlMs: number): Started {
     const now = this.#clock.monotonic();
     this.#dropEnded(now, DROPPED_AT_ONCE);
     const deadline = deadlineOf(ttlMs + SLACK_MS, now);
     // Before the write: a compaction that the write sets off keeps it.
-    const entry = this.#hold({ nafFqdn, id, digest, deadline, state: 'running' });
-    this.#unrecorded.push({ entry, state: 'started' });
+    const place = this.#hold({ nafFqdn, id }, digest, deadline);
+    this.#table.setState(place, 'running');
+    const started: Started = {
+      nafFqdn,
+      id,
+      digest,
+      at: now,
+      place,
+      deadline,
+      state: 'started',
+      recorded: undefined,
+    };
+    this.#unrecorded.push(started);
     try {
       this.flush();
     } catch (error) {
       this.#unrecorded.pop();
-      entry.state = 'forgotten';
+      this.#table.setState(place, 'forgotten');
       throw error;
     }
-    return now;
+    return started;
   }
 
   /**
@@ -133,77 +148,103 @@ export class HandledSet {
    * called once the outcome is on disk: with the next `start`, or `flush`; one write serves them all.
    * What it throws becomes the event `gba:push:failed`.
    */
-  finish(push: PushKey, outcome: 'done' | 'refused' | 'forgotten', recorded: () => void): void {
-    const entry = this.#find(push);
-    if (entry === undefined) return recorded();
-    entry.state = outcome;
-    this.#unrecorded.push({ entry, state: outcome, recorded });
+  finish(started: Started, outcome: 'done' | 'refused' | 'forgotten', recorded: () => void): void {
+    this.#table.setState(started.place, outcome);
+    started.deadline = this.#table.deadlineOf(started.place);
+    started.state = outcome;
+    started.recorded = recorded;
+    this.#unrecorded.push(started);
   }
 
   /** Writes what `finish` left, which stays when that fails. @throws StoreError. */
   flush(): void {
     const unrecorded = this.#unrecorded;
     if (unrecorded.length === 0) return;
-    this.#log.append(this.#recordsOf(unrecorded));
+    this.#log.append(this.#records);
     this.#unrecorded = [];
     this.#appended += unrecorded.length;
-    for (const { entry, recorded } of unrecorded) {
+    for (const { id, recorded } of unrecorded) {
       try {
         recorded?.();
       } catch (error) {
-        publish('gba:push:failed', { id: entry.id, reason: reasonOf(error) });
+        publish('gba:push:failed', { id, reason: reasonOf(error) });
       }
     }
-    if (this.#appended > this.#compactAt && this.#appended > 4 * this.#size) {
+    if (this.#appended > this.#compactAt && this.#appended > 4 * this.size) {
       this.#tryCompact();
     }
   }
 
-  #find({ nafFqdn, id }: PushKey): Entry | undefined {
-    return this.#nafs.get(nafFqdn)?.get(id);
+  #find({ nafFqdn, id }: PushKey): number {
+    const naf = this.#nafs.get(nafFqdn);
+    return naf === undefined ? NOWHERE : this.#table.find(naf.number, id);
   }
 
   #isFull({ nafFqdn }: PushKey): boolean {
     const share = Math.ceil(this.#capacity / 2);
-    return this.#size >= this.#capacity || (this.#nafs.get(nafFqdn)?.size ?? 0) >= share;
+    return this.size >= this.#capacity || (this.#nafs.get(nafFqdn)?.held ?? 0) >= share;
   }
 
   /** An id that was forgotten keeps its entry, and so its one place among those that end. */
-  #hold(entry: Entry): Entry {
-    let entries = this.#nafs.get(entry.nafFqdn);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#nafs.set(entry.nafFqdn, entries);
+  #hold(push: PushKey, digest: string, deadline: number): number {
+    let place = this.#find(push);
+    if (place === NOWHERE) {
+      const naf = this.#nafOf(push.nafFqdn);
+      naf.held += 1;
+      place = this.#table.add(naf.number, push.id);
+      this.#expiry.add(place, deadline);
     }
-    const known = entries.get(entry.id);
-    if (known !== undefined) return Object.assign(known, entry);
-    entries.set(entry.id, entry);
-    this.#size += 1;
-    this.#expiry.add(entry, entry.deadline);
-    return entry;
+    this.#table.setDigest(place, digest);
+    this.#table.setDeadline(place, deadline);
+    return place;
   }
 
-  #drop({ nafFqdn, id }: Entry): void {
-    const entries = this.#nafs.get(nafFqdn);
-    if (entries?.delete(id) !== true) return;
-    this.#size -= 1;
-    if (entries.size === 0) this.#nafs.delete(nafFqdn);
+  #nafOf(fqdn: string): Naf {
+    let naf = this.#nafs.get(fqdn);
+    if (naf === undefined) {
+      naf = { number: this.#fqdns.push(fqdn) - 1, held: 0 };
+      this.#nafs.set(fqdn, naf);
+    }
+    return naf;
   }
 
   /** A few for each push that comes: all at once could be a million. */
   #dropEnded(now: number, atMost: number): void {
     for (let looked = 0; looked < atMost; looked += 1) {
-      const entry = this.#expiry.takeEnded(now);
-      if (entry === undefined) return;
-      if (entry.state === 'running') entry.deadline = Math.max(entry.deadline, now + SLACK_MS);
-      if (entry.deadline > now) this.#expiry.add(entry, entry.deadline);
-      else this.#drop(entry);
+      const place = this.#expiry.takeEnded(now);
+      if (place === undefined) return;
+      const deadline = this.#table.deadlineOf(place);
+      if (this.#table.stateOf(place) === 'running')
+        this.#keep(place, Math.max(deadline, now + SLACK_MS));
+      else if (deadline > now) this.#expiry.add(place, deadline);
+      else this.#drop(place);
     }
   }
 
-  *#recordsOf(unrecorded: readonly Unrecorded[]): Generator<HandledRecord> {
+  #keep(place: number, deadline: number): void {
+    this.#table.setDeadline(place, deadline);
+    this.#expiry.add(place, deadline);
+  }
+
+  #drop(place: number): void {
+    this.#nafOf(this.#fqdnOf(place)).held -= 1;
+    this.#table.remove(place);
+  }
+
+  #fqdnOf(place: number): string {
+    return this.#fqdns[this.#table.nafOf(place)] ?? '';
+  }
+
+  /** What is unrecorded, for a log that reads it. */
+  readonly #records: Iterable<HandledRecord> = {
+    [Symbol.iterator]: () => this.#unrecordedRecords(),
+  };
+
+  *#unrecordedRecords(): Generator<HandledRecord> {
     const toWall = this.#clock.now() - this.#clock.monotonic();
-    for (const { entry, state } of unrecorded) yield recordOf(entry, state, toWall);
+    for (const { nafFqdn, id, digest, deadline, state } of this.#unrecorded) {
+      yield { key: keyOf(nafFqdn, id), digest, until: untilOf(deadline, toWall), state };
+    }
   }
 
   /** The log goes on as it is when this fails: longer than it need be, and complete. */
@@ -222,11 +263,17 @@ export class HandledSet {
   }
 
   *#live(): Generator<HandledRecord> {
+    const table = this.#table;
     const toWall = this.#clock.now() - this.#clock.monotonic();
-    for (const entries of this.#nafs.values()) {
-      for (const entry of entries.values()) {
-        if (entry.state !== 'forgotten') yield recordOf(entry, RECORDED[entry.state], toWall);
-      }
+    for (const place of table.all()) {
+      const state = table.stateOf(place);
+      if (state === 'forgotten') continue;
+      yield {
+        key: keyOf(this.#fqdnOf(place), table.idOf(place)),
+        digest: table.digestOf(place),
+        until: untilOf(table.deadlineOf(place), toWall),
+        state: RECORDED[state],
+      };
     }
   }
 }
@@ -236,16 +283,15 @@ function deadlineOf(leftMs: number, now: number): number {
 }
 
 /** `toWall` is what makes monotonic time wall time: a restart reads a deadline as the clock is now. */
-function recordOf(
-  { nafFqdn, id, digest, deadline }: Entry,
-  state: HandledRecord['state'],
-  toWall: number,
-): HandledRecord {
-  const until = Math.max(0, Math.ceil(deadline + toWall));
-  return { key: `${nafFqdn}/${id}`, digest, until, state };
+function untilOf(deadline: number, toWall: number): number {
+  return Math.max(0, Math.ceil(deadline + toWall));
 }
 
 /** No FQDN has a slash. */
+function keyOf(nafFqdn: string, id: string): string {
+  return `${nafFqdn}/${id}`;
+}
+
 function parseKey(key: string): PushKey {
   const split = key.indexOf('/');
   return { nafFqdn: key.slice(0, split), id: key.slice(split + 1) };

@@ -1,7 +1,12 @@
 import test from 'ava';
 import { StoreError } from '../../src/errors.ts';
 import type { HandledLog, HandledRecord } from '../../src/ports.ts';
-import { HandledSet, type HandledSetOptions, type PushKey } from '../../src/ue/handled-set.ts';
+import {
+  HandledSet,
+  type HandledSetOptions,
+  type PushKey,
+  type Started,
+} from '../../src/ue/handled-set.ts';
 import { manualClock, type ManualClock } from '../support/manual-clock.ts';
 
 const digest = 'D'.repeat(43);
@@ -33,7 +38,24 @@ function makeSet(
 ) {
   const clock = manualClock();
   const memory = memoryLog(recovered);
-  return { ...memory, clock, set: new HandledSet({ clock, log: memory.log, ...options }) };
+  return { ...memory, clock, set: new NamedSet({ clock, log: memory.log, ...options }) };
+}
+
+/** Knows a push that was started by its key. */
+class NamedSet extends HandledSet {
+  readonly #started = new Map<string, Started>();
+
+  override start(push: PushKey, ...how: [string, number]): Started {
+    const started = super.start(push, ...how);
+    this.#started.set(`${push.nafFqdn}/${push.id}`, started);
+    return started;
+  }
+
+  end(key: string, outcome: 'done' | 'refused' | 'forgotten', recorded: () => void): void {
+    const started = this.#started.get(key);
+    if (started === undefined) throw new Error(`${key} was not started`);
+    this.finish(started, outcome, recorded);
+  }
 }
 
 /** `naf/id` as the two names of a push. */
@@ -53,15 +75,15 @@ test('an id goes from new over running to its outcome', (t) => {
   t.is(set.judge(named('naf/a'), digest), 'new');
   set.start(named('naf/a'), digest, 1_000);
   t.is(set.judge(named('naf/a'), digest), 'running');
-  set.finish(named('naf/a'), 'done', nothing);
+  set.end('naf/a', 'done', nothing);
   t.is(set.judge(named('naf/a'), digest), 'done');
   t.is(set.judge(named('naf/a'), other), 'conflict');
   t.is(set.judge(named('other-naf/a'), digest), 'new');
   set.start(named('naf/b'), digest, 1_000);
-  set.finish(named('naf/b'), 'refused', nothing);
+  set.end('naf/b', 'refused', nothing);
   t.is(set.judge(named('naf/b'), digest), 'refused');
   set.start(named('naf/c'), digest, 1_000);
-  set.finish(named('naf/c'), 'forgotten', nothing);
+  set.end('naf/c', 'forgotten', nothing);
   t.is(set.judge(named('naf/c'), digest), 'new');
 });
 
@@ -70,11 +92,11 @@ test('what was started is on disk before start returns; an outcome is told when 
   const told: string[] = [];
   set.start(named('naf/a'), digest, 1_000);
   t.like(written, [{ key: 'naf/a', state: 'started' }]);
-  set.finish(named('naf/a'), 'done', () => told.push('a'));
+  set.end('naf/a', 'done', () => told.push('a'));
   t.deepEqual(told, []);
   set.start(named('naf/b'), digest, 1_000);
   t.deepEqual(told, ['a']);
-  set.finish(named('naf/b'), 'refused', () => told.push('b'));
+  set.end('naf/b', 'refused', () => told.push('b'));
   set.flush();
   t.deepEqual(told, ['a', 'b']);
   t.deepEqual(
@@ -115,7 +137,7 @@ test('a full set makes pushes wait rather than forget an id before its time', (t
   const { set, clock } = makeSet([], { capacity: 2 });
   for (const key of ['naf/a', 'naf/b']) {
     set.start(named(key), digest, 10_000);
-    set.finish(named(key), 'done', nothing);
+    set.end(key, 'done', nothing);
   }
   t.is(set.judge(named('naf/c'), digest), 'full');
   t.is(set.judge(named('naf/a'), digest), 'done');
@@ -141,10 +163,10 @@ test('an id whose handler is at work is kept whatever the time', (t) => {
 test('an id that comes again and again after "not now" takes one place, and none is held for the earlier times', (t) => {
   const { set, clock } = makeSet([], { capacity: 4 });
   set.start(named('naf/b'), digest, 10_000);
-  set.finish(named('naf/b'), 'done', nothing);
+  set.end('naf/b', 'done', nothing);
   for (let n = 0; n < 100; n += 1) {
     set.start(named('naf/a'), digest, 10_000);
-    set.finish(named('naf/a'), 'forgotten', nothing);
+    set.end('naf/a', 'forgotten', nothing);
     t.is(set.judge(named('naf/a'), other), 'new', 'it may come with another payload too');
   }
   t.is(set.size, 2);
@@ -156,9 +178,9 @@ test('an id that comes again and again after "not now" takes one place, and none
 test('an id that comes again after "not now" is remembered for its later time', (t) => {
   const { set, clock } = makeSet();
   set.start(named('naf/a'), digest, 1_000);
-  set.finish(named('naf/a'), 'forgotten', nothing);
+  set.end('naf/a', 'forgotten', nothing);
   set.start(named('naf/a'), digest, 60_000);
-  set.finish(named('naf/a'), 'done', nothing);
+  set.end('naf/a', 'done', nothing);
   clock.advance(20_000);
   set.start(named('naf/b'), digest, 1_000);
   t.is(set.judge(named('naf/a'), digest), 'done');
@@ -171,7 +193,7 @@ test('when the disk is full nothing starts, and outcomes wait for it', (t) => {
   const { set, faults, written } = makeSet();
   const told: string[] = [];
   set.start(named('naf/a'), digest, 1_000);
-  set.finish(named('naf/a'), 'done', () => told.push('a'));
+  set.end('naf/a', 'done', () => told.push('a'));
   faults.full = true;
   t.throws(() => set.start(named('naf/b'), digest, 1_000), { code: 'ERR_STORE_UNAVAILABLE' });
   t.is(set.judge(named('naf/b'), digest), 'new');
@@ -186,10 +208,38 @@ test('when the disk is full nothing starts, and outcomes wait for it', (t) => {
   );
 });
 
+test('an outcome that the disk did not take for longer than it counts is written as what it was', (t) => {
+  const { set, faults, written, clock } = makeSet();
+  set.start(named('naf/a'), digest, 1_000);
+  faults.full = true;
+  set.end('naf/a', 'refused', nothing);
+  clock.advance(60_000);
+  t.throws(() => set.start(named('naf/b'), other, 1_000), { code: 'ERR_STORE_UNAVAILABLE' });
+  faults.full = false;
+  set.start(named('naf/c'), other, 1_000);
+  t.deepEqual(
+    written.map(({ key, state }) => `${key} ${state}`),
+    ['naf/a started', 'naf/a refused', 'naf/c started'],
+  );
+  t.is(written[1]?.digest, digest);
+});
+
+test('a record of an id that no push can have is left out', (t) => {
+  const { set, written } = makeSet([
+    record(`naf/${'x'.repeat(44)}`, 'done'),
+    record('naf/a', 'done'),
+  ]);
+  t.is(set.size, 1);
+  t.deepEqual(
+    written.map(({ key }) => key),
+    ['naf/a'],
+  );
+});
+
 test('a time to live of any size counts as four weeks at most', (t) => {
   const { set, written, clock } = makeSet();
   set.start(named('naf/a'), digest, 999_999_999_999_999_000);
-  set.finish(named('naf/a'), 'done', nothing);
+  set.end('naf/a', 'done', nothing);
   t.is(written[0]?.until, clock.now() + FOUR_WEEKS_MS + 5_000);
   clock.advance(FOUR_WEEKS_MS + 5_000);
   set.start(named('naf/b'), digest, 1_000);
@@ -201,7 +251,7 @@ test('one NAF has half of the set at most, and gets it back with time', (t) => {
   for (const key of ['greedy/a', 'greedy/b']) {
     t.is(set.judge(named(key), digest), 'new');
     set.start(named(key), digest, 1_000);
-    set.finish(named(key), 'done', nothing);
+    set.end(key, 'done', nothing);
   }
   t.is(set.judge(named('greedy/c'), digest), 'full');
   t.is(set.judge(named('greedy/a'), digest), 'done');
@@ -222,7 +272,7 @@ test('a step of the wall clock neither forgets an id nor keeps it longer', (t) =
     set.start(named('naf/a'), digest, 600_000);
     clock.advance(1_000);
     clock.jump(step);
-    set.finish(named('naf/a'), 'done', nothing);
+    set.end('naf/a', 'done', nothing);
     set.start(named('naf/b'), digest, 1_000);
     t.is(set.judge(named('naf/a'), digest), 'done');
     t.is(written.at(1)?.until, clock.now() + 604_000, 'a restart reads the clock as it is now');
@@ -236,24 +286,24 @@ test('one outcome whose teller throws does not keep the others untold', (t) => {
   const { set, written } = makeSet();
   const told: string[] = [];
   set.start(named('naf/a'), digest, 1_000);
-  set.finish(named('naf/a'), 'done', () => {
+  set.end('naf/a', 'done', () => {
     throw new Error('the answer cannot be encoded');
   });
   set.start(named('naf/b'), digest, 1_000);
-  set.finish(named('naf/b'), 'done', () => told.push('b'));
+  set.end('naf/b', 'done', () => told.push('b'));
   set.flush();
   t.deepEqual(told, ['b']);
   t.is(written.length, 4);
 });
 
 /** Starts and finishes pushes until `isOver`, asked after each start; the key of the last. */
-function runUntil(set: HandledSet, clock: ManualClock, isOver: () => boolean, naf = 'naf'): string {
+function runUntil(set: NamedSet, clock: ManualClock, isOver: () => boolean, naf = 'naf'): string {
   for (let n = 0; n < 200_000; n += 1) {
     const key = `${naf}/${n}`;
     clock.advance(1);
     set.start(named(key), digest, 1_000);
     if (isOver()) return key;
-    set.finish(named(key), 'done', nothing);
+    set.end(key, 'done', nothing);
   }
   throw new Error('it never came true');
 }
@@ -275,7 +325,7 @@ test('a compaction that fails costs no push and is tried again later', (t) => {
   const key = runUntil(set, clock, () => written.length > 100_500);
   t.is(set.judge(named(key), digest), 'running');
   faults.uncompactable = false;
-  set.finish(named(key), 'done', nothing);
+  set.end(key, 'done', nothing);
   let longest = 0;
   runUntil(
     set,
@@ -296,7 +346,7 @@ test('a long life compacts the log and keeps what is live', (t) => {
   for (let n = 0; n < 60_000; n += 1) {
     if (n % 1_000 === 0) clock.advance(10_000);
     set.start(named(`naf/${n}`), digest, 1_000);
-    set.finish(named(`naf/${n}`), 'done', nothing);
+    set.end(`naf/${n}`, 'done', nothing);
   }
   set.flush();
   t.true(written.length < 40_000, `${written.length} records`);
