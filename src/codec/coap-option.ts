@@ -14,6 +14,14 @@ export interface OutgoingOption {
   readonly value: Uint8Array | string;
 }
 
+/** Options that write themselves, for a message so frequent that no list is made of them. */
+export interface OptionWriter {
+  /** How many octets they are. */
+  readonly octets: number;
+  /** Writes them in ascending order of their numbers; returns the offset after their last octet. */
+  writeInto(buffer: Uint8Array, offset: number): number;
+}
+
 /** An option of a message that came: its octets lie in the frame, and are viewed only when somebody asks. */
 export class ReceivedOption implements CoapOption {
   readonly number: number;

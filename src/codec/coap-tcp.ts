@@ -1,5 +1,7 @@
 /** Writing CoAP messages for a byte stream: the framing of CoAP over TCP and TLS (RFC 8323 3.2). */
+import { EMPTY } from '../lib/bytes.ts';
 import type { OutgoingMessage } from './coap.ts';
+import type { OutgoingOption } from './coap-option.ts';
 
 /** Octets that `encodeInto` writes for this message. */
 export function encodedLength(message: OutgoingMessage): number {
@@ -28,19 +30,7 @@ export function encodeInto(
   let at = putLength(buffer, offset, length, token.length);
   buffer[at++] = code;
   at = putOctets(buffer, at, token);
-  let previous = 0;
-  for (const { number, value } of options) {
-    const delta = number - previous;
-    if (delta < 0 || number > MAX_OPTION_NUMBER) {
-      throw new RangeError(`option ${number} after ${previous}: sort the options`);
-    }
-    if (value.length > MAX_OPTION_VALUE) throw new RangeError(`option ${number} is too long`);
-    buffer[at] = (nibble(delta) << 4) | nibble(value.length);
-    at = putExtension(buffer, at + 1, delta);
-    at = putExtension(buffer, at, value.length);
-    at = typeof value === 'string' ? putText(buffer, at, value) : putOctets(buffer, at, value);
-    previous = number;
-  }
+  at = isList(options) ? putOptions(buffer, at, options) : options.writeInto(buffer, at);
   if (payload.length > 0) {
     buffer[at++] = PAYLOAD_MARKER;
     buffer.set(payload, at);
@@ -57,16 +47,62 @@ export function encodeMessage(message: OutgoingMessage): Uint8Array {
 
 /** What the frame's length field counts: options, marker, payload. */
 function bodyLength({ options, payload }: OutgoingMessage): number {
-  let length = payload.length === 0 ? 0 : 1 + payload.length;
+  const rest = payload.length === 0 ? 0 : 1 + payload.length;
+  return rest + (isList(options) ? optionsLength(options) : options.octets);
+}
+
+function isList(options: OutgoingMessage['options']): options is readonly OutgoingOption[] {
+  return Array.isArray(options);
+}
+
+/** By index, as below: the iterator of an array makes an object for each option. */
+function optionsLength(options: readonly OutgoingOption[]): number {
+  let length = 0;
   let previous = 0;
-  for (const { number, value } of options) {
-    const delta = number - previous;
-    length += 1 + value.length;
-    if (delta >= 13) length += delta < 269 ? 1 : 2;
-    if (value.length >= 13) length += value.length < 269 ? 1 : 2;
+  for (let i = 0; i < options.length; i++) {
+    const { number, value } = options[i] ?? NO_OPTION;
+    length += optionHeadLength(number - previous, value.length) + value.length;
     previous = number;
   }
   return length;
+}
+
+function putOptions(
+  buffer: Uint8Array,
+  offset: number,
+  options: readonly OutgoingOption[],
+): number {
+  let at = offset;
+  let previous = 0;
+  for (let i = 0; i < options.length; i++) {
+    const { number, value } = options[i] ?? NO_OPTION;
+    const delta = number - previous;
+    if (delta < 0 || number > MAX_OPTION_NUMBER) {
+      throw new RangeError(`option ${number} after ${previous}: sort the options`);
+    }
+    if (value.length > MAX_OPTION_VALUE) throw new RangeError(`option ${number} is too long`);
+    at = putOptionHead(buffer, at, delta, value.length);
+    at = typeof value === 'string' ? putText(buffer, at, value) : putOctets(buffer, at, value);
+    previous = number;
+  }
+  return at;
+}
+
+const NO_OPTION: OutgoingOption = { number: 0, value: EMPTY };
+
+/** Octets before the value of an option whose number is `delta` more than that before. */
+export function optionHeadLength(delta: number, length: number): number {
+  return 1 + extensionLength(delta) + extensionLength(length);
+}
+
+export function putOptionHead(
+  buffer: Uint8Array,
+  at: number,
+  delta: number,
+  length: number,
+): number {
+  buffer[at] = (nibble(delta) << 4) | nibble(length);
+  return putExtension(buffer, putExtension(buffer, at + 1, delta), length);
 }
 
 function extensionOctets(body: number): 0 | 1 | 2 | 4 {
@@ -101,6 +137,11 @@ function nibble(value: number): number {
   return value < 269 ? 13 : 14;
 }
 
+function extensionLength(value: number): 0 | 1 | 2 {
+  if (value < 13) return 0;
+  return value < 269 ? 1 : 2;
+}
+
 function putExtension(buffer: Uint8Array, at: number, value: number): number {
   if (value < 13) return at;
   if (value < 269) {
@@ -112,7 +153,8 @@ function putExtension(buffer: Uint8Array, at: number, value: number): number {
   return at + 2;
 }
 
-function putText(buffer: Uint8Array, at: number, text: string): number {
+/** @throws RangeError for text that is not ASCII. */
+export function putText(buffer: Uint8Array, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) {
     const character = text.charCodeAt(i);
     if (character > 0x7f) throw new RangeError('text that is not ASCII: use stringOption');

@@ -1,6 +1,6 @@
 /** CoAP messages and their codes (RFC 7252 3, 12.1; RFC 8323 5). */
 import { EMPTY } from '../lib/bytes.ts';
-import { viewOf, type CoapOption, type OutgoingOption } from './coap-option.ts';
+import { viewOf, type CoapOption, type OptionWriter, type OutgoingOption } from './coap-option.ts';
 
 export interface CoapMessage {
   /** Class in the upper 3 bits, detail in the lower 5: 0x41 is 2.01. */
@@ -14,7 +14,7 @@ export interface CoapMessage {
 
 /** A message to be sent. */
 export type OutgoingMessage = Omit<CoapMessage, 'options'> & {
-  readonly options: readonly OutgoingOption[];
+  readonly options: readonly OutgoingOption[] | OptionWriter;
 };
 
 /** A message that came. Its octets are those of its frame until somebody asks for them. */

@@ -20,6 +20,7 @@ import {
   uintValue,
   type CoapOption,
 } from './coap-option.ts';
+import { PushOptions } from './push-options.ts';
 
 /** RFC 8030 5.3, least urgent first; on the wire `u=0` to `u=3`. */
 export const URGENCIES = ['very-low', 'low', 'normal', 'high'] as const;
@@ -59,34 +60,11 @@ const RETRY_MS = 1_000;
 /** Critical options that a client adds by itself, and that say nothing here. */
 const TOLERATED: ReadonlySet<number> = new Set([OPTION.URI_HOST, OPTION.URI_PORT]);
 
-const PATH_PUSH = stringOption(OPTION.URI_PATH, 'push');
 const PATH_REGISTRATION = stringOption(OPTION.URI_PATH, '.push');
-/** Made once: a push is encoded many thousand times a second. */
-const URGENCY_QUERIES = {
-  'very-low': queryOption('u', 0),
-  low: queryOption('u', 1),
-  normal: queryOption('u', 2),
-  high: queryOption('u', 3),
-} satisfies Record<Urgency, CoapOption>;
-const OCTET_STREAM_OPTION = uintOption(OPTION.CONTENT_FORMAT, OCTET_STREAM);
 
 /** `PUT /push/<id>?u=<urgency>&ttl=<s>&seq=<n>`; `ttlSeconds` is what is left of the push's own. */
 export function pushRequest(push: PushMessage, ttlSeconds: number): CoapBody {
-  const { id, urgency, seq, contentFormat, payload } = push;
-  return {
-    code: CODE.PUT,
-    options: [
-      PATH_PUSH,
-      { number: OPTION.URI_PATH, value: id },
-      contentFormat === OCTET_STREAM
-        ? OCTET_STREAM_OPTION
-        : uintOption(OPTION.CONTENT_FORMAT, contentFormat),
-      URGENCY_QUERIES[urgency],
-      { number: OPTION.URI_QUERY, value: `ttl=${ttlSeconds}` },
-      { number: OPTION.URI_QUERY, value: `seq=${seq}` },
-    ],
-    payload,
-  };
+  return { code: CODE.PUT, options: new PushOptions(push, ttlSeconds), payload: push.payload };
 }
 
 /** True for a `PUT` below `/push`. */

@@ -71,7 +71,7 @@ export class ObserveMode implements PushMode {
   }
 
   send(entry: Entry, ttlSeconds: number): void {
-    const { contentFormat, payload } = entry.push;
+    const { contentFormat, payload } = entry;
     const registration = this.#registration;
     if (registration === undefined) {
       throw new PushError('ERR_PUSH_REFUSED', 'the UE takes no notifications', { retryable: true });

@@ -1,7 +1,6 @@
 /** What a channel is given, and what it tells. */
 import type { Duplex } from 'node:stream';
-import type { CoapMessage } from '../codec/coap.ts';
-import type { OutgoingOption } from '../codec/coap-option.ts';
+import type { CoapMessage, OutgoingMessage } from '../codec/coap.ts';
 import type { ChannelError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ReleaseNotice } from './signalling.ts';
@@ -10,7 +9,7 @@ import type { ReleaseNotice } from './signalling.ts';
 export interface CoapContent {
   readonly code: number;
   /** In ascending order of their numbers. Default none. */
-  readonly options?: readonly OutgoingOption[];
+  readonly options?: OutgoingMessage['options'];
   /** Default empty. */
   readonly payload?: Uint8Array;
 }

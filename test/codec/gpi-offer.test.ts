@@ -1,8 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
-import { encodeMessage } from '../../src/codec/coap-tcp.ts';
-import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
+import { CODE } from '../../src/codec/coap.ts';
 import { OPTION, pathOptions, uintOption } from '../../src/codec/coap-option.ts';
 import {
   GPI_CONTENT_FORMAT,
@@ -13,20 +11,9 @@ import {
   parseOfferAnswer,
   type OfferAnswer,
 } from '../../src/codec/gpi-offer.ts';
-import type { CoapBody } from '../../src/codec/push.ts';
 import { CodecError } from '../../src/errors.ts';
 import { EMPTY } from '../../src/lib/bytes.ts';
-
-/** The message as the far end decodes it. */
-function overTheWire(body: CoapBody): CoapMessage {
-  const messages: CoapMessage[] = [];
-  new CoapDecoder(1 << 20).push(encodeMessage({ ...body, token: EMPTY }), (one) =>
-    messages.push(one),
-  );
-  const [message] = messages;
-  if (message === undefined) throw new Error('nothing came through');
-  return message;
-}
+import { overTheWire } from '../support/coap.ts';
 
 test('an offer is POST /gpi with the number that docs/wire.md gives the media type', (t) => {
   const message = overTheWire(offerRequest(Uint8Array.of(1, 2)));

@@ -1,6 +1,5 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
 import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
 import {
@@ -24,23 +23,13 @@ import {
   pushRequest,
   registration,
   URGENCIES,
-  type CoapBody,
   type PushAnswer,
   type PushMessage,
 } from '../../src/codec/push.ts';
 import { CodecError } from '../../src/errors.ts';
 import { parsePushId } from '../../src/ids.ts';
 import { EMPTY, utf8Bytes } from '../../src/lib/bytes.ts';
-
-/** The message as the far end decodes it. */
-function overTheWire(body: CoapBody): CoapMessage {
-  const messages: CoapMessage[] = [];
-  const decoder = new CoapDecoder(1 << 20);
-  decoder.push(encodeMessage({ ...body, token: Uint8Array.of(7) }), (one) => messages.push(one));
-  const [message] = messages;
-  if (message === undefined || messages.length > 1) throw new Error('expected one message');
-  return message;
-}
+import { overTheWire } from '../support/coap.ts';
 
 function put(...options: readonly CoapOption[]): CoapMessage {
   return { code: CODE.PUT, token: EMPTY, options: sortOptions(options), payload: EMPTY };
@@ -62,6 +51,25 @@ test('a push survives the wire', (t) => {
       t.true(isPush(message));
       t.deepEqual(parsePushRequest(message), { ...push, payload: message.payload });
       t.deepEqual(Buffer.from(message.payload), Buffer.from(push.payload));
+    }),
+  );
+});
+
+test('what writes itself is octet for octet what a list of its options would be', (t) => {
+  fc.assert(
+    fc.property(pushes, fc.nat(), (push, ttlSeconds) => {
+      const options = [
+        ...pathOptions('push', push.id),
+        uintOption(OPTION.CONTENT_FORMAT, push.contentFormat),
+        queryOption('u', URGENCIES.indexOf(push.urgency)),
+        queryOption('ttl', ttlSeconds),
+        queryOption('seq', push.seq),
+      ];
+      const token = Uint8Array.of(1, 2);
+      t.deepEqual(
+        encodeMessage({ ...pushRequest(push, ttlSeconds), token }),
+        encodeMessage({ code: CODE.PUT, token, options, payload: push.payload }),
+      );
     }),
   );
 });

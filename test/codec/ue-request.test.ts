@@ -1,8 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { CoapDecoder } from '../../src/codec/coap-decoder.ts';
-import { encodeMessage } from '../../src/codec/coap-tcp.ts';
-import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
+import { CODE } from '../../src/codec/coap.ts';
 import {
   emptyOption,
   findUint,
@@ -13,20 +11,11 @@ import {
   uintOption,
   type CoapOption,
 } from '../../src/codec/coap-option.ts';
-import { FORGET, registration, type CoapBody } from '../../src/codec/push.ts';
+import { FORGET, registration } from '../../src/codec/push.ts';
 import { notification, parseUeRequest, type UeRequest } from '../../src/codec/ue-request.ts';
 import { CodecError } from '../../src/errors.ts';
 import { EMPTY, utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
-
-/** The message as the far end decodes it. */
-function overTheWire(body: CoapBody): CoapMessage {
-  const messages: CoapMessage[] = [];
-  const decoder = new CoapDecoder(1 << 20);
-  decoder.push(encodeMessage({ ...body, token: Uint8Array.of(7) }), (one) => messages.push(one));
-  const [message] = messages;
-  if (message === undefined || messages.length > 1) throw new Error('expected one message');
-  return message;
-}
+import { overTheWire } from '../support/coap.ts';
 
 function ask(code: number, ...options: readonly CoapOption[]): UeRequest {
   return parseUeRequest(overTheWire({ code, options: sortOptions(options), payload: EMPTY }));
