@@ -2,7 +2,7 @@
 import type { PushAnswer, PushMessage } from '../codec/push.ts';
 import type { GbaErrorCode } from '../errors.ts';
 import type { Impi, PushId } from '../ids.ts';
-import type { Place } from './in-flight.ts';
+import type { InFlight } from './in-flight.ts';
 
 /**
  * The cheapest way that was valid when the push went out, cheapest first. The first push over a layer tells
@@ -53,8 +53,8 @@ export interface StageTimes {
   readonly handshake: number;
 }
 
-export interface Entry {
-  readonly push: PushMessage;
+/** One object: a push that is out is looked at from many sides. */
+export interface Entry extends PushMessage {
   readonly acceptedAt: number;
   /** Monotonic ms after which it is of no use. */
   readonly deadline: number;
@@ -65,8 +65,10 @@ export interface Entry {
   unanswered: number;
   via: Via | undefined;
   stages: StageTimes;
-  /** While it is out. */
-  readonly place: Place;
+  /** Where it stands while it is out: InFlight's own. */
+  outOn: InFlight | undefined;
+  older: Entry | undefined;
+  newer: Entry | undefined;
 }
 
 /** A push that has not gone out yet; `acceptedAt` is monotonic ms. */
@@ -75,17 +77,25 @@ export function entryOf(
   acceptedAt: number,
   settle: (receipt: Receipt) => void,
 ): Entry {
+  const { id, urgency, ttlSeconds, seq, contentFormat, payload } = push;
   return {
-    push,
+    id,
+    urgency,
+    ttlSeconds,
+    seq,
+    contentFormat,
+    payload,
     acceptedAt,
-    deadline: acceptedAt + push.ttlSeconds * 1_000,
+    deadline: acceptedAt + ttlSeconds * 1_000,
     settle,
     attempts: 0,
     sentAt: 0,
     unanswered: 0,
     via: undefined,
     stages: NO_STAGES,
-    place: { of: undefined, older: undefined, newer: undefined },
+    outOn: undefined,
+    older: undefined,
+    newer: undefined,
   };
 }
 

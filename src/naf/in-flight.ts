@@ -1,13 +1,6 @@
 /** The pushes that are out on one layer, oldest first. Each has its place in itself: a Set costs several times as much. */
 import type { Entry } from './entry.ts';
 
-/** Where an entry stands among those that are out; InFlight's own. */
-export interface Place {
-  of: InFlight | undefined;
-  older: Entry | undefined;
-  newer: Entry | undefined;
-}
-
 export class InFlight {
   #size = 0;
   #oldest: Entry | undefined;
@@ -19,25 +12,23 @@ export class InFlight {
 
   /** An entry is out on one layer at a time. */
   add(entry: Entry): void {
-    const { place } = entry;
-    place.of = this;
-    place.older = this.#newest;
+    entry.outOn = this;
+    entry.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = entry;
-    else this.#newest.place.newer = entry;
+    else this.#newest.newer = entry;
     this.#newest = entry;
     this.#size += 1;
   }
 
   /** False when it is not among them. */
   delete(entry: Entry): boolean {
-    const { place } = entry;
-    if (place.of !== this) return false;
-    const { older, newer } = place;
+    if (entry.outOn !== this) return false;
+    const { older, newer } = entry;
     if (older === undefined) this.#oldest = newer;
-    else older.place.newer = newer;
+    else older.newer = newer;
     if (newer === undefined) this.#newest = older;
-    else newer.place.older = older;
-    place.of = place.older = place.newer = undefined;
+    else newer.older = older;
+    entry.outOn = entry.older = entry.newer = undefined;
     this.#size -= 1;
     return true;
   }

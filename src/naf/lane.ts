@@ -38,7 +38,7 @@ export class Lane {
   /** Puts an entry back. What went out is older than nearly all that waits, so its place is near the head. */
   putBack(entry: Entry): void {
     let at = this.#head;
-    while ((this.#slots[at]?.push.seq ?? Infinity) < entry.push.seq) at += 1;
+    while ((this.#slots[at]?.seq ?? Infinity) < entry.seq) at += 1;
     this.#slots.splice(at, 0, entry);
   }
 

@@ -95,7 +95,7 @@ export class Outbox {
         lane.heldUntil = Math.max(lane.heldUntil, now + afterMs);
         entry.unanswered -= 1;
         this.putBack([entry]);
-        publish('gba:push:postponed', { id: entry.push.id, impi: this.#ue, afterMs });
+        publish('gba:push:postponed', { id: entry.id, impi: this.#ue, afterMs });
       }
     }
   }
@@ -105,7 +105,7 @@ export class Outbox {
     const late = this.#lanes.flatMap((lane) => lane.takeLate(now));
     this.#queued -= late.length;
     for (const entry of late) {
-      const { ttlSeconds } = entry.push;
+      const { ttlSeconds } = entry;
       const why = ttlSeconds > 0 ? 'its time to live was over' : NO_LAYER;
       this.#die(entry, now, 'expired', detailOf(why, entry));
     }
@@ -140,9 +140,9 @@ export class Outbox {
   }
 
   #receipt(entry: Entry, now: number, state: PushState): Receipt {
-    const { push, via, attempts, acceptedAt, sentAt, stages } = entry;
+    const { id, via, attempts, acceptedAt, sentAt, stages } = entry;
     return {
-      id: push.id,
+      id,
       ue: this.#ue,
       state,
       via,
@@ -157,7 +157,7 @@ export class Outbox {
     };
   }
 
-  #laneOf({ push: { urgency } }: Entry): Lane {
+  #laneOf({ urgency }: Entry): Lane {
     for (const lane of this.#lanes) if (lane.urgency === urgency) return lane;
     if (!URGENCIES.includes(urgency)) throw new RangeError(`no urgency ${String(urgency)}`);
     const lane = new Lane(urgency);

@@ -22,7 +22,7 @@ export class PutMode implements PushMode {
   }
 
   send(entry: Entry, ttlSeconds: number): void {
-    this.#channel.request(pushRequest(entry.push, ttlSeconds), (outcome) => {
+    this.#channel.request(pushRequest(entry, ttlSeconds), (outcome) => {
       if (!(outcome instanceof GbaError)) this.#tell(entry, answerIn(outcome));
     });
   }

@@ -36,6 +36,6 @@ test('it is a set in order of arrival, and an entry is in one at a time', (t) =>
   );
 });
 
-function seqs(entries: Iterable<{ readonly push: { readonly seq: number } }> = []): number[] {
-  return Array.from(entries, ({ push }) => push.seq);
+function seqs(entries: Iterable<{ readonly seq: number }> = []): number[] {
+  return Array.from(entries, ({ seq }) => seq);
 }

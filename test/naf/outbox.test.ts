@@ -31,7 +31,7 @@ test('the most urgent goes first, and within an urgency the oldest', (t) => {
   const order: Urgency[] = ['low', 'high', 'very-low', 'normal', 'low', 'high'];
   order.forEach((urgency, i) => add({ seq: i + 1, urgency }));
   t.deepEqual(
-    order.map(() => take().push.seq),
+    order.map(() => take().seq),
     [2, 6, 4, 1, 5, 3],
   );
   t.is(outbox.take(0), undefined);
@@ -45,7 +45,7 @@ test('what comes back goes out before everything newer of its urgency', (t) => {
   outbox.putBack([out[2], out[0], out[1]].filter((entry) => entry !== undefined));
   t.is(outbox.queued, 5);
   t.deepEqual(
-    [1, 2, 3, 4, 5].map(() => take().push.seq),
+    [1, 2, 3, 4, 5].map(() => take().seq),
     [1, 2, 3, 4, 5],
   );
 });
@@ -92,10 +92,10 @@ test('after "not now" that urgency waits, and it first', (t) => {
   add({ seq: 3, urgency: 'low' });
   t.is(outbox.releasedAt(0), Infinity);
   outbox.told(take(), { kind: 'not-now', afterMs: 500 }, 100);
-  t.is(take(100).push.seq, 3);
+  t.is(take(100).seq, 3);
   t.is(outbox.take(599), undefined);
   t.is(outbox.releasedAt(100), 600);
-  t.deepEqual([take(600).push.seq, take(600).push.seq], [1, 2]);
+  t.deepEqual([take(600).seq, take(600).seq], [1, 2]);
   t.is(outbox.releasedAt(600), Infinity);
   t.deepEqual(receipts, []);
 });
@@ -206,8 +206,8 @@ test('whatever happens, nothing is lost, nothing is settled twice, and order per
         if (what === 'take') {
           const entry = outbox.take(now);
           if (entry === undefined) continue;
-          const earlier = out.filter(({ push }) => push.urgency === entry.push.urgency);
-          t.true(earlier.every(({ push }) => push.seq < entry.push.seq));
+          const earlier = out.filter((one) => one.urgency === entry.urgency);
+          t.true(earlier.every((one) => one.seq < entry.seq));
           out.push(entry);
         }
         if (what === 'ack' && first !== undefined) {
@@ -216,14 +216,14 @@ test('whatever happens, nothing is lost, nothing is settled twice, and order per
           out.shift();
         }
         if (what === 'not-now' && first !== undefined) {
-          const later = out.filter(({ push }) => push.urgency === first.push.urgency);
+          const later = out.filter((one) => one.urgency === first.urgency);
           for (const entry of later) outbox.told(entry, { kind: 'not-now', afterMs: ms }, now);
           out.splice(0, Infinity, ...out.filter((entry) => !later.includes(entry)));
         }
         t.is(outbox.queued + out.length + acked.length, seq);
       }
       for (const urgency of URGENCIES) {
-        const order = acked.filter(({ push }) => push.urgency === urgency).map((e) => e.push.seq);
+        const order = acked.filter((one) => one.urgency === urgency).map((e) => e.seq);
         t.deepEqual(
           order,
           order.toSorted((a, b) => a - b),

@@ -100,7 +100,7 @@ export async function openToldNaf(
     },
     async push() {
       seq += 1;
-      const request = pushRequest(makeEntry([], { seq }).push, 60);
+      const request = pushRequest(makeEntry([], { seq }), 60);
       const answer = await ask(youngest(), { ...request, code: CODE.PUT });
       if (answer instanceof Error) throw answer;
       return answer.code;

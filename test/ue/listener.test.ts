@@ -392,7 +392,7 @@ test.serial(
     t.deepEqual(closed, [`${bTids[0] ?? ''} superseded`]);
     older?.respond({ code: CODE.CHANGED });
     await older?.channel.closed;
-    const push = { ...pushRequest(makeEntry([], { seq: 1 }).push, 60), code: CODE.PUT };
+    const push = { ...pushRequest(makeEntry([], { seq: 1 }), 60), code: CODE.PUT };
     if (newer === undefined) throw new Error('the newer layer is there');
     t.like(await ask(newer.channel, push), { code: CODE.CREATED });
   },
