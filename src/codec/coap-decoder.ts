@@ -1,9 +1,8 @@
 /** Finding CoAP messages in a byte stream (RFC 8323 3.2, options as RFC 7252 3.1). */
 import { CodecError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import { ReceivedMessage } from './coap.ts';
-import { NO_OPTIONS, ReceivedOption, type CoapOption } from './coap-option.ts';
-import { EXTENSION_BASE, MAX_OPTION_NUMBER, MAX_TOKEN, PAYLOAD_MARKER } from './coap-tcp.ts';
+import { EXTENSION_BASE, MAX_TOKEN } from './coap-tcp.ts';
+import { ReceivedMessage } from './received.ts';
 
 /**
  * Finds the messages in a stream, however it was cut into chunks.
@@ -45,7 +44,7 @@ export class CoapDecoder {
           this.#begin(chunk, at, size);
           return;
         }
-        sink(decodeFrame(chunk, at, at + size));
+        sink(new ReceivedMessage(chunk, at, at + size));
         at += size;
       }
     } catch (error) {
@@ -105,61 +104,10 @@ export class CoapDecoder {
       const frame = this.#frame;
       this.#frame = EMPTY;
       this.#filled = 0;
-      sink(decodeFrame(frame, 0, size));
+      sink(new ReceivedMessage(frame, 0, size));
     }
     return at + part.length;
   }
-}
-
-/** `start` to `end` is one frame whose length field and token length have been checked. */
-function decodeFrame(octets: Uint8Array, start: number, end: number): ReceivedMessage {
-  const first = octets[start] ?? 0;
-  const length = first >>> 4;
-  let at = start + 1 + (length < 13 ? 0 : 1 << (length - 13));
-  const code = octets[at++] ?? 0;
-  const tokenStart = at;
-  at += first & 0x0f;
-  const tokenEnd = at;
-  if (at === end) {
-    return new ReceivedMessage(code, NO_OPTIONS, octets, [tokenStart, tokenEnd, end, end]);
-  }
-
-  const options: CoapOption[] = [];
-  let number = 0;
-  while (at < end) {
-    const head = octets[at++] ?? 0;
-    if (head === PAYLOAD_MARKER) {
-      if (at === end) malformed('a payload marker without a payload');
-      const all = options.length === 0 ? NO_OPTIONS : options;
-      return new ReceivedMessage(code, all, octets, [tokenStart, tokenEnd, at, end]);
-    }
-    let delta = head >>> 4;
-    if (delta >= 13) {
-      delta = extended(octets, at, delta);
-      at += delta < 269 ? 1 : 2;
-    }
-    let size = head & 0x0f;
-    if (size >= 13) {
-      size = extended(octets, at, size);
-      at += size < 269 ? 1 : 2;
-    }
-    number += delta;
-    if (at + size > end) malformed('an option longer than its message');
-    if (number > MAX_OPTION_NUMBER) malformed('an option number beyond 65535');
-    options.push(new ReceivedOption(number, octets, at, at + size));
-    at += size;
-  }
-  return new ReceivedMessage(code, options, octets, [tokenStart, tokenEnd, end, end]);
-}
-
-/**
- * The extended form of an option's delta or length (RFC 7252 3.1): one octet below 269, else two. It
- * may read past its message; the option is then longer than the message, which its reader checks.
- */
-function extended(octets: Uint8Array, at: number, nibble: number): number {
-  if (nibble === 15) malformed('the option nibble 15 is reserved');
-  const first = octets[at] ?? 0;
-  return nibble === 13 ? 13 + first : 269 + first * 256 + (octets[at + 1] ?? 0);
 }
 
 function malformed(rule: string): never {

@@ -24,10 +24,10 @@ export interface OptionWriter {
 
 /** An option of a message that came: its octets lie in the frame, and are viewed only when somebody asks. */
 export class ReceivedOption implements CoapOption {
-  readonly number: number;
-  readonly octets: Uint8Array;
-  readonly start: number;
-  readonly end: number;
+  number: number;
+  octets: Uint8Array;
+  start: number;
+  end: number;
 
   constructor(number: number, octets: Uint8Array, start: number, end: number) {
     this.number = number;

@@ -1,6 +1,5 @@
 /** CoAP messages and their codes (RFC 7252 3, 12.1; RFC 8323 5). */
-import { EMPTY } from '../lib/bytes.ts';
-import { viewOf, type CoapOption, type OptionWriter, type OutgoingOption } from './coap-option.ts';
+import type { CoapOption, OptionWriter, OutgoingOption } from './coap-option.ts';
 
 export interface CoapMessage {
   /** Class in the upper 3 bits, detail in the lower 5: 0x41 is 2.01. */
@@ -16,47 +15,6 @@ export interface CoapMessage {
 export type OutgoingMessage = Omit<CoapMessage, 'options'> & {
   readonly options: readonly OutgoingOption[] | OptionWriter;
 };
-
-/** A message that came. Its octets are those of its frame until somebody asks for them. */
-export class ReceivedMessage implements CoapMessage {
-  readonly code: number;
-  readonly options: readonly CoapOption[];
-  /** The frame, perhaps in the middle of others; the rest are places in it. */
-  readonly octets: Uint8Array;
-  readonly tokenStart: number;
-  readonly tokenEnd: number;
-  readonly #payloadStart: number;
-  readonly #end: number;
-
-  constructor(
-    code: number,
-    options: readonly CoapOption[],
-    octets: Uint8Array,
-    [tokenStart, tokenEnd, payloadStart, end]: readonly [number, number, number, number],
-  ) {
-    this.code = code;
-    this.options = options;
-    this.octets = octets;
-    this.tokenStart = tokenStart;
-    this.tokenEnd = tokenEnd;
-    this.#payloadStart = payloadStart;
-    this.#end = end;
-  }
-
-  /** A copy, which may be kept for as long as an answer takes. */
-  get token(): Uint8Array {
-    const { octets, tokenStart, tokenEnd } = this;
-    if (tokenStart === tokenEnd) return EMPTY;
-    const token = new Uint8Array(tokenEnd - tokenStart);
-    for (let i = 0; i < token.length; i++) token[i] = octets[tokenStart + i] ?? 0;
-    return token;
-  }
-
-  /** A view. */
-  get payload(): Uint8Array {
-    return viewOf(this.octets, this.#payloadStart, this.#end);
-  }
-}
 
 /** Requests, responses and signals by their registered names (RFC 7252 12.1, 7959, 8132, 8323, 8516). */
 export const CODE = {

@@ -4,7 +4,6 @@ import { parsePushId, type PushId } from '../ids.ts';
 import { EMPTY, utf8Bytes, utf8Text } from '../lib/bytes.ts';
 import { CODE, type CoapMessage, type OutgoingMessage } from './coap.ts';
 import {
-  findOption,
   findQuery,
   findUint,
   isCritical,
@@ -21,6 +20,7 @@ import {
   type CoapOption,
 } from './coap-option.ts';
 import { PushOptions } from './push-options.ts';
+import type { ReceivedMessage } from './received.ts';
 
 /** RFC 8030 5.3, least urgent first; on the wire `u=0` to `u=3`. */
 export const URGENCIES = ['very-low', 'low', 'normal', 'high'] as const;
@@ -67,35 +67,39 @@ export function pushRequest(push: PushMessage, ttlSeconds: number): CoapBody {
   return { code: CODE.PUT, options: new PushOptions(push, ttlSeconds), payload: push.payload };
 }
 
-/** True for a `PUT` below `/push`. */
-export function isPush({ code, options }: CoapMessage): boolean {
-  const first = code === CODE.PUT ? findOption(options, OPTION.URI_PATH) : undefined;
-  return first !== undefined && isText(first, 'push');
-}
-
-/** Reads a `PUT` below `/push`, in one pass. @throws CodecError ERR_COAP_MALFORMED, ERR_ID_MALFORMED. */
-export function parsePushRequest({ options, payload }: CoapMessage): PushMessage {
+/**
+ * Reads a `PUT` below `/push`, in one pass; undefined for any other message.
+ * @throws CodecError ERR_COAP_MALFORMED, ERR_ID_MALFORMED.
+ */
+export function parsePush(message: ReceivedMessage): PushMessage | undefined {
+  if (message.code !== CODE.PUT || !message.has(OPTION.URI_PATH)) return undefined;
   let segments = 0;
   let id = '';
   let contentFormat = OCTET_STREAM;
+  let unknown = false;
   const query = { u: URGENCIES.indexOf('normal'), ttl: 0, seq: 0 };
-  for (const option of options) {
-    if (option.number === OPTION.URI_PATH) {
+  const option = message.walk();
+  while (option.next()) {
+    const { number } = option;
+    if (number === OPTION.URI_PATH) {
       segments += 1;
+      if (segments === 1 && !isText(option, 'push')) return undefined;
       if (segments === 2) id = stringValue(option);
-    } else if (option.number === OPTION.URI_QUERY) {
+    } else if (number === OPTION.URI_QUERY) {
       readQuery(option, query);
-    } else if (option.number === OPTION.CONTENT_FORMAT) {
+    } else if (number === OPTION.CONTENT_FORMAT) {
       contentFormat = uintValue(option);
-    } else if (isCritical(option.number) && !TOLERATED.has(option.number)) {
-      malformed('a critical option that is unknown here');
+    } else if (isCritical(number) && !TOLERATED.has(number)) {
+      unknown = true;
     }
   }
   const urgency = URGENCIES[query.u];
+  if (unknown) malformed('a critical option that is unknown here');
   if (segments > 2) malformed('more than an id below /push');
   if (urgency === undefined) malformed('u= outside 0 to 3');
   if (contentFormat > 0xffff) malformed('a Content-Format of more than 16 bits');
   const { ttl: ttlSeconds, seq } = query;
+  const { payload } = message;
   return { id: parsePushId(id), urgency, ttlSeconds, seq, contentFormat, payload };
 }
 

@@ -1,6 +1,7 @@
 /** What a channel is given, and what it tells. */
 import type { Duplex } from 'node:stream';
 import type { CoapMessage, OutgoingMessage } from '../codec/coap.ts';
+import type { ReceivedMessage } from '../codec/received.ts';
 import type { ChannelError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ReleaseNotice } from './signalling.ts';
@@ -36,7 +37,7 @@ export interface ChannelOptions {
   /** Gives up coalescing, so that Wireshark 4.0 shows every message and not the first of a record only. */
   readonly recordPerMessage?: boolean;
   /** The peer's request. A CodecError that it throws before answering is answered 4.00. */
-  readonly onRequest: (request: CoapMessage, respond: Respond) => void;
+  readonly onRequest: (request: ReceivedMessage, respond: Respond) => void;
   /** The peer wants no more requests: `drain()` is the polite reaction. */
   readonly onRelease?: (notice: ReleaseNotice) => void;
   /** Silence after which a Ping is sent, ms. Default 120,000. */

@@ -8,10 +8,10 @@ import {
   isResponse,
   isSignal,
   type CoapMessage,
-  type ReceivedMessage,
   type OutgoingMessage,
 } from '../codec/coap.ts';
 import { NO_OPTIONS } from '../codec/coap-option.ts';
+import type { ReceivedMessage } from '../codec/received.ts';
 import { CodecError, PushError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type {

@@ -1,9 +1,11 @@
 /** The peer's requests: each one's answer, and who waits until all are answered (RFC 8323 5.4). */
-import { CODE, type CoapMessage, type OutgoingMessage } from '../codec/coap.ts';
-import { NO_OPTIONS, OPTION, findOption } from '../codec/coap-option.ts';
+import { CODE, type OutgoingMessage } from '../codec/coap.ts';
+import { NO_OPTIONS, OPTION } from '../codec/coap-option.ts';
+import type { ReceivedMessage } from '../codec/received.ts';
 import { CodecError } from '../errors.ts';
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
 import type { ChannelOptions, Respond } from './channel-types.ts';
+import { KeptToken } from './kept-token.ts';
 
 interface Waiter {
   /** Requests with a lower serial are waited for. */
@@ -45,10 +47,10 @@ export class Incoming {
    * Gives the request to the consumer, with the way to answer it. The latter may wait for long, so it
    * does not hold the request: that would hold all octets that arrived together with it.
    */
-  accept(request: CoapMessage): void {
+  accept(request: ReceivedMessage): void {
     const { onRequest, send, notify, onAnswered } = this.#options;
-    const { token } = request;
-    const observed = findOption(request.options, OPTION.OBSERVE) !== undefined;
+    const token = new KeptToken(request);
+    const observed = request.has(OPTION.OBSERVE);
     const serial = this.#nextSerial++;
     this.#unanswered++;
     let answered = false;
@@ -56,7 +58,7 @@ export class Incoming {
       if (answered && !observed) {
         throw new TypeError('a request without Observe is answered once');
       }
-      const message = { code, token, options, payload };
+      const message = { code, token: token.octets, options, payload };
       if (answered) return notify(message);
       if (!send(message)) return;
       answered = true;

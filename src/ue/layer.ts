@@ -1,16 +1,16 @@
 /** The UE's end of one secure layer: registers, answers what the NAF asks, until the layer is gone. */
 import { parseEndpoint, type Endpoint } from '../codec/address.ts';
-import { CODE, type CoapMessage } from '../codec/coap.ts';
+import { CODE } from '../codec/coap.ts';
 import { isOffer, offerAnswer, parseOffer, type OfferAnswer } from '../codec/gpi-offer.ts';
 import {
   bare,
   isForget,
-  isPush,
-  parsePushRequest,
+  parsePush,
   pushAnswer,
   registration,
   type PushMessage,
 } from '../codec/push.ts';
+import type { ReceivedMessage } from '../codec/received.ts';
 import { ChannelError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Channel } from '../net/channel.ts';
@@ -107,9 +107,10 @@ export class UeLayer {
     this.#options.secured.socket.destroy();
   }
 
-  #onRequest(request: CoapMessage, respond: Respond): void {
-    if (isPush(request)) {
-      const push = pushUnder(this.#sa, parsePushRequest(request), this.#via);
+  #onRequest(request: ReceivedMessage, respond: Respond): void {
+    const message = parsePush(request);
+    if (message !== undefined) {
+      const push = pushUnder(this.#sa, message, this.#via);
       this.#via = 'reuse';
       this.#options.delivery.submit(push, (answer) => {
         respond(pushAnswer(answer));

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { parseEndpoint } from '../../src/codec/address.ts';
 import { CODE } from '../../src/codec/coap.ts';
-import { parsePushRequest, registration } from '../../src/codec/push.ts';
+import { parsePush, registration } from '../../src/codec/push.ts';
 import { pskIdentityOf, parseBTid, parseFqdn, parseImpi, parsePTid } from '../../src/ids.ts';
 import { fromHex } from '../../src/lib/bytes.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -64,9 +64,9 @@ for (const binding of [
         t.teardown(() => socket.destroy());
         const channel = channelOver(socket, {
           onRequest: (request, respond) => {
-            if (request.code === CODE.PUT) {
-              const { payload } = parsePushRequest(request);
-              seen.push(`${one.impi.slice(0, 15)} ${Buffer.from(payload).toString()}`);
+            const push = parsePush(request);
+            if (push !== undefined) {
+              seen.push(`${one.impi.slice(0, 15)} ${Buffer.from(push.payload).toString()}`);
             }
             respond({ code: CODE.CREATED });
           },

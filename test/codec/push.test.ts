@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
-import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
+import { CODE } from '../../src/codec/coap.ts';
 import {
   NO_OPTIONS,
   OPTION,
@@ -15,9 +15,8 @@ import {
   bare,
   FORGET,
   isForget,
-  isPush,
   parsePushAnswer,
-  parsePushRequest,
+  parsePush,
   parseRegistration,
   pushAnswer,
   pushRequest,
@@ -26,13 +25,14 @@ import {
   type PushAnswer,
   type PushMessage,
 } from '../../src/codec/push.ts';
+import type { ReceivedMessage } from '../../src/codec/received.ts';
 import { CodecError } from '../../src/errors.ts';
 import { parsePushId } from '../../src/ids.ts';
-import { EMPTY, utf8Bytes } from '../../src/lib/bytes.ts';
+import { EMPTY, utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 import { overTheWire } from '../support/coap.ts';
 
-function put(...options: readonly CoapOption[]): CoapMessage {
-  return { code: CODE.PUT, token: EMPTY, options: sortOptions(options), payload: EMPTY };
+function put(...options: readonly CoapOption[]): ReceivedMessage {
+  return overTheWire({ code: CODE.PUT, options: sortOptions(options) });
 }
 
 const pushes: fc.Arbitrary<PushMessage> = fc.record({
@@ -48,8 +48,7 @@ test('a push survives the wire', (t) => {
   fc.assert(
     fc.property(pushes, (push) => {
       const message = overTheWire(pushRequest(push, push.ttlSeconds));
-      t.true(isPush(message));
-      t.deepEqual(parsePushRequest(message), { ...push, payload: message.payload });
+      t.deepEqual(parsePush(message), { ...push, payload: message.payload });
       t.deepEqual(Buffer.from(message.payload), Buffer.from(push.payload));
     }),
   );
@@ -115,7 +114,7 @@ test('answers that nobody here gives still have a meaning', (t) => {
 });
 
 test('a push that says little is normal, of no use later, and octets', (t) => {
-  t.deepEqual(parsePushRequest(put(...pathOptions('push', 'a'))), {
+  t.deepEqual(parsePush(put(...pathOptions('push', 'a'))), {
     id: parsePushId('a'),
     urgency: 'normal',
     ttlSeconds: 0,
@@ -127,7 +126,7 @@ test('a push that says little is normal, of no use later, and octets', (t) => {
 
 test('a push that makes no sense is refused by a CodecError', (t) => {
   const path = pathOptions('push', 'a');
-  const hostile: Record<string, CoapMessage> = {
+  const hostile: Record<string, ReceivedMessage> = {
     'no id': put(...pathOptions('push')),
     'an empty id': put(...pathOptions('push', '')),
     'a path as id': put(...pathOptions('push', '../../etc/passwd')),
@@ -152,7 +151,7 @@ test('a push that makes no sense is refused by a CodecError', (t) => {
     }),
   };
   for (const [what, message] of Object.entries(hostile)) {
-    t.throws(() => parsePushRequest(message), { instanceOf: CodecError }, what);
+    t.throws(() => parsePush(message), { instanceOf: CodecError }, what);
   }
 });
 
@@ -170,9 +169,11 @@ const options = fc.array(
 test('any message is a push, a registration, a farewell, or refused by a CodecError', (t) => {
   fc.assert(
     fc.property(fc.nat({ max: 255 }), options, (code, some) => {
-      const message = { code, token: EMPTY, options: sortOptions(some), payload: EMPTY };
+      const message = overTheWire({ code, options: sortOptions(some) });
+      const first = some.find(({ number }) => number === OPTION.URI_PATH)?.value;
       try {
-        if (isPush(message)) t.truthy(parsePushRequest(message).id);
+        const push = parsePush(message);
+        t.is(push !== undefined, code === CODE.PUT && utf8Text(first ?? EMPTY) === 'push');
         parseRegistration(message);
         isForget(message);
         t.truthy(parsePushAnswer(message).kind);
@@ -196,6 +197,6 @@ test('the farewell is told from every other request', (t) => {
   t.true(isForget(overTheWire(FORGET)));
   t.false(isForget(overTheWire(registration(undefined))));
   t.false(isForget(overTheWire({ ...FORGET, options: pathOptions('.push', 'more') })));
-  t.false(isPush(overTheWire(FORGET)));
+  t.is(parsePush(overTheWire(FORGET)), undefined);
   t.deepEqual(bare(CODE.CHANGED), { code: CODE.CHANGED, options: NO_OPTIONS, payload: EMPTY });
 });
