@@ -32,22 +32,27 @@ const ENTRY = DIGEST_AT + DIGEST;
 const FIRST_PLACES = 16;
 /** An index at most half full: most that looks for an id that is new reads one slot of it, and no entry. */
 const SLOTS_PER_PLACE = 2;
+const FIRST_INDEX = 2 * SLOTS_PER_PLACE * FIRST_PLACES;
 
 /** Names an entry by its place, a whole number, which stays until the entry is removed. */
 export class HandledTable {
-  #places = FIRST_PLACES;
-  #octets = new Uint8Array(FIRST_PLACES * ENTRY);
-  #words = new Int32Array(this.#octets.buffer);
-  #doubles = new Float64Array(this.#octets.buffer);
+  #octets = new Uint8Array();
+  #words = new Int32Array();
+  #doubles = new Float64Array();
   /** Places that were used at some time; of those that are free again, the first: each names the next. */
   #used = 0;
   #free = NOWHERE;
   #size = 0;
   /** Two words a slot: the hash, and the place and 1; 0 for none. Linear probing. */
-  #index = new Int32Array(2 * SLOTS_PER_PLACE * FIRST_PLACES);
+  #index = new Int32Array(FIRST_INDEX);
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Memory that it holds, octets. */
+  get octets(): number {
+    return this.#octets.length + this.#index.byteLength;
   }
 
   /** `NOWHERE` for an id that is not here. `naf`: a number for its NAF. */
@@ -95,6 +100,7 @@ export class HandledTable {
     this.#words[(place * ENTRY + NAF_AT) / 4] = this.#free;
     this.#free = place;
     this.#size -= 1;
+    if (this.#size === 0 && this.#octets.length > FIRST_PLACES * ENTRY) this.#giveBack();
   }
 
   /** Every place that has an entry. */
@@ -167,18 +173,29 @@ export class HandledTable {
       this.#free = this.nafOf(place);
       return place;
     }
-    if (this.#used === this.#places) this.#grow();
+    if ((this.#used + 1) * ENTRY > this.#octets.length) this.#grow();
     this.#used += 1;
     return this.#used - 1;
   }
 
   #grow(): void {
-    this.#places *= 2;
-    const octets = new Uint8Array(this.#places * ENTRY);
+    const octets = new Uint8Array(Math.max(FIRST_PLACES * ENTRY, 2 * this.#octets.length));
     octets.set(this.#octets);
+    this.#lieIn(octets);
+  }
+
+  #lieIn(octets: Uint8Array<ArrayBuffer>): void {
     this.#octets = octets;
     this.#words = new Int32Array(octets.buffer);
     this.#doubles = new Float64Array(octets.buffer);
+  }
+
+  /** Nothing is left: what a busy hour took is not kept for a quiet year. */
+  #giveBack(): void {
+    this.#lieIn(new Uint8Array());
+    this.#index = new Int32Array(FIRST_INDEX);
+    this.#used = 0;
+    this.#free = NOWHERE;
   }
 
   #growIndex(): void {

@@ -72,3 +72,13 @@ test('a hundred thousand ids that come and go keep their places apart', (t) => {
     t.is(table.find(n % 3, `id-${n}`) !== NOWHERE, n >= 99_000);
   }
 });
+
+test('what many ids took is given back when the last of them ends', (t) => {
+  const table = new HandledTable();
+  const { octets } = table;
+  const places = Array.from({ length: 10_000 }, (_, n) => table.add(0, `id-${n}`));
+  t.true(table.octets > 1_000_000);
+  for (const place of places) table.remove(place);
+  t.is(table.octets, octets);
+  t.is(table.idOf(table.add(0, 'one more')), 'one more');
+});
