@@ -48,9 +48,11 @@ export class PskKeys {
     return asked.key ?? decoy;
   }
 
-  /** What `choose` found for this very handshake. */
-  chosenFor(socket: TLSSocket): Asked | undefined {
-    return this.#asked.get(socket);
+  /** What `choose` found for this very handshake. Given once: a layer has no need of it. */
+  takeChosen(socket: TLSSocket): Asked | undefined {
+    const asked = this.#asked.get(socket);
+    this.#asked.delete(socket);
+    return asked;
   }
 
   /** True for an identity that an association has, under whatever version. */

@@ -75,7 +75,7 @@ export class PskProofs {
   /** What this handshake looked up; undefined when TLS asked for nothing. In the gate a name never has another key. */
   #usedBy(socket: TLSSocket): Asked | GbaError | undefined {
     const { keys, gate } = this.#options;
-    if (gate === undefined) return keys.chosenFor(socket);
+    if (gate === undefined) return keys.takeChosen(socket);
     const identity = gate.identityOf(socket);
     if (typeof identity === 'string') return keys.ask(identity, socket.getProtocol());
     return identity === TOOK_NONE ? undefined : identity;
