@@ -36,7 +36,7 @@ export class WriteBatch {
     if (end >= FULL_BATCH) this.flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
-      setImmediate(this.#onTurnEnd);
+      setImmediate(WriteBatch.#endTurn, this);
     }
   }
 
@@ -56,10 +56,10 @@ export class WriteBatch {
     });
   }
 
-  readonly #onTurnEnd = (): void => {
-    this.#scheduled = false;
-    this.flush();
-  };
+  static #endTurn(batch: WriteBatch): void {
+    batch.#scheduled = false;
+    batch.flush();
+  }
 
   #grow(needed: number): void {
     const likely = this.#length === 0 ? this.#lastLength : 2 * this.#buffer.length;
@@ -70,5 +70,5 @@ export class WriteBatch {
 }
 
 /** Small: what lies in Node's shared pool beside it may last, and holds 8 KiB of pool. */
-const FIRST_BATCH = 256;
+const FIRST_BATCH = 64;
 const FULL_BATCH = 65_536;
