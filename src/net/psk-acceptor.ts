@@ -127,15 +127,11 @@ export class PskAcceptor {
   }
 
   #secured(socket: TLSSocket): void {
-    socket.on('error', ignore);
     const handshake = this.#handshakes.end(socket);
-    if (handshake === undefined) {
-      socket.destroy();
-      return;
-    }
+    if (handshake === undefined) return void discard(socket);
     const proof = this.#proofs.of(socket, handshake);
     if (proof instanceof GbaError) {
-      socket.destroy();
+      discard(socket);
       tellRefused(handshake.remote, proof);
       return;
     }
@@ -165,6 +161,11 @@ function onFirstOctets(raw: Socket, begin: () => void): void {
     raw.unshift(octets);
     begin();
   });
+}
+
+function discard(socket: Socket): void {
+  socket.on('error', ignore);
+  socket.destroy();
 }
 
 /** Why there is no layer; the wire does not say so. */
