@@ -16,12 +16,12 @@ async function open(port: number, n: number): Promise<Socket> {
   const { socket } = await dialPsk({ host: '127.0.0.1', port, sa, policy, clock: systemClock });
   const channel = new Channel({
     socket,
-    clock: systemClock,
-    maxMessageSize: 65_536,
-    keepaliveMs: 3_600_000,
-    onRequest: (_request, respond) => {
-      respond({ code: 0x44 });
+    owner: {
+      onRequest(_request, respond) {
+        respond({ code: 0x44 });
+      },
     },
+    settings: { clock: systemClock, maxMessageSize: 65_536, keepaliveMs: 3_600_000 },
   });
   await new Promise<void>((resolve) => {
     channel.request(registration(undefined), () => {

@@ -30,7 +30,7 @@ export interface LayerOptions {
   readonly clock: Clock;
   readonly via: Exclude<Via, 'reuse'>;
   readonly keepaliveMs: number;
-  /** Somebody watches the wire: see `ChannelOptions`. */
+  /** Somebody watches the wire: see `ChannelSettings`. */
   readonly recordPerMessage: boolean;
   /** What became of a push that is out. */
   readonly onOutcome: (entry: Entry, outcome: Outcome) => void;
@@ -84,16 +84,20 @@ export class Layer {
     this.acceptedAt = this.#clock.monotonic() - options.secured.handshakeMs;
     this.#channel = new Channel({
       socket: options.secured.socket,
-      clock: options.clock,
-      maxMessageSize: MAX_INBOUND_OCTETS,
-      keepaliveMs: options.keepaliveMs,
-      recordPerMessage: options.recordPerMessage,
-      // The UE may have handlers at work: it ends the layer when what is out has its outcome.
-      onRelease: () => {
-        void this.settled().then(() => this.#channel.drain({ withinMs: Infinity }));
+      owner: {
+        // The UE may have handlers at work: it ends the layer when what is out has its outcome.
+        onRelease: () => {
+          void this.settled().then(() => this.#channel.drain({ withinMs: Infinity }));
+        },
+        onRequest: (request, respond) => {
+          this.#onRequest(request, respond);
+        },
       },
-      onRequest: (request, respond) => {
-        this.#onRequest(request, respond);
+      settings: {
+        clock: options.clock,
+        maxMessageSize: MAX_INBOUND_OCTETS,
+        keepaliveMs: options.keepaliveMs,
+        recordPerMessage: options.recordPerMessage,
       },
     });
     this.#mode = new PutMode(this.#channel, this.#tell);

@@ -26,9 +26,18 @@ export type Settle = (outcome: CoapMessage | ChannelError) => void;
  */
 export type Respond = (answer: CoapContent) => void;
 
-export interface ChannelOptions {
-  /** Connected; for TLS: secured. The channel owns it from here on. */
-  readonly socket: Duplex;
+/** Whose channel it is: hears what the peer asks for, and of its end. What it does must not throw, but as said. */
+export interface ChannelOwner {
+  /** The peer's request. A CodecError that it throws before answering is answered 4.00. */
+  onRequest(request: ReceivedMessage, respond: Respond): void;
+  /** The peer wants no more requests: `drain()` is the polite reaction. */
+  onRelease?(notice: ReleaseNotice): void;
+  /** The socket is gone, and this is why. */
+  onClosed?(end: ChannelEnd): void;
+}
+
+/** One for all channels that are alike: ten thousand that idle hold it once. */
+export interface ChannelSettings {
   readonly clock: Clock;
   /** The longest message that we accept, header included, octets. */
   readonly maxMessageSize: number;
@@ -36,16 +45,19 @@ export interface ChannelOptions {
   readonly maxRequestsInFlight?: number;
   /** Gives up coalescing, so that Wireshark 4.0 shows every message and not the first of a record only. */
   readonly recordPerMessage?: boolean;
-  /** The peer's request. A CodecError that it throws before answering is answered 4.00. */
-  readonly onRequest: (request: ReceivedMessage, respond: Respond) => void;
-  /** The peer wants no more requests: `drain()` is the polite reaction. */
-  readonly onRelease?: (notice: ReleaseNotice) => void;
   /** Silence after which a Ping is sent, ms. Default 120,000. */
   readonly keepaliveMs?: number;
   /** Silence after a Ping that loses the channel, ms. Default 15,000. */
   readonly pongTimeoutMs?: number;
   /** How long the peer may take for its CSM, ms. Default 10,000. */
   readonly csmTimeoutMs?: number;
+}
+
+export interface ChannelOptions {
+  /** Connected; for TLS: secured. The channel owns it from here on. */
+  readonly socket: Duplex;
+  readonly owner: ChannelOwner;
+  readonly settings: ChannelSettings;
 }
 
 export interface DrainOptions {

@@ -1,4 +1,5 @@
 /** Requests and answers both ways over one open secure layer: CoAP over TLS (RFC 8323). */
+import type { Duplex } from 'node:stream';
 import { CoapDecoder } from '../codec/coap-decoder.ts';
 import { encodedLength } from '../codec/coap-tcp.ts';
 import {
@@ -17,13 +18,15 @@ import { EMPTY } from '../lib/bytes.ts';
 import type {
   ChannelEnd,
   ChannelOptions,
+  ChannelOwner,
+  ChannelSettings,
   CoapContent,
   DrainOptions,
   Settle,
 } from './channel-types.ts';
 import { Draining } from './drain.ts';
 import { Ending, closedError } from './ending.ts';
-import { Flow } from './flow.ts';
+import { Flow, type MayRequest } from './flow.ts';
 import { Greeting } from './greeting.ts';
 import { Incoming } from './incoming.ts';
 import { Keepalive, type Pong } from './keepalive.ts';
@@ -33,12 +36,12 @@ import { SingleWriter } from './single-writer.ts';
 import { TokenTable } from './token-table.ts';
 import { WriteBatch } from './write-batch.ts';
 
-/** Both ends are alike. `onRequest` and settle functions run inside the channel: they must not throw. */
+/** Both ends are alike. Its owner and settle functions run inside the channel: they must not throw. */
 export class Channel {
-  /** The peer's CSM is here. @throws ChannelError ERR_CHANNEL_CLOSED when the channel ends first. */
-  readonly ready: Promise<void>;
+  readonly #socket: Duplex;
+  readonly #owner: ChannelOwner;
+  readonly #settings: ChannelSettings;
   readonly #greeting: Greeting;
-  readonly #options: ChannelOptions;
   readonly #decoder: CoapDecoder;
   readonly #writer: WriteBatch | SingleWriter;
   readonly #keepalive: Keepalive;
@@ -46,69 +49,47 @@ export class Channel {
   readonly #incoming: Incoming;
   readonly #flow: Flow;
   readonly #ending: Ending;
-  readonly #maxInFlight: number;
   #releasedBy: 'us' | 'peer' | undefined;
   #draining: Draining | undefined;
 
-  constructor(options: ChannelOptions) {
-    const { socket, clock, maxMessageSize, csmTimeoutMs = 10_000 } = options;
-    this.#options = options;
-    this.#maxInFlight = options.maxRequestsInFlight ?? 1024;
+  constructor({ socket, owner, settings }: ChannelOptions) {
+    const { clock, maxMessageSize } = settings;
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#settings = settings;
     this.#decoder = new CoapDecoder(maxMessageSize);
-    const Writer = options.recordPerMessage ? SingleWriter : WriteBatch;
-    this.#writer = new Writer(socket, () => {
-      this.#flow.update();
+    const Writer = settings.recordPerMessage ? SingleWriter : WriteBatch;
+    const writer = new Writer(socket, () => {
+      this.#steer();
     });
-    this.#flow = new Flow({
-      socket,
-      queued: () => this.#writer.queued,
-      mayRequest: () => (this.releasing ? 'never' : this.#hasRoom ? 'yes' : 'later'),
-      onResumed: () => {
-        this.#keepalive.heard();
+    const ending = new Ending({
+      ...{ socket, clock, owner },
+      onDecided: (end) => {
+        this.#onDecided(end);
       },
     });
-    this.#keepalive = new Keepalive({
-      clock,
-      keepaliveMs: options.keepaliveMs ?? 120_000,
-      pongTimeoutMs: options.pongTimeoutMs ?? 15_000,
-      isDeaf: () => socket.isPaused(),
-      sendPing: (token, custody) => {
-        this.#writer.add(signals.ping(token, custody));
-      },
-      onSilence: () => {
-        this.#ending.decide({ reason: 'keepalive-timeout' });
-        socket.destroy();
-      },
+    this.#writer = writer;
+    this.#ending = ending;
+    this.#keepalive = new Keepalive({ socket, writer, ending, settings });
+    this.#flow = new Flow({ socket, writer, keepalive: this.#keepalive });
+    this.#incoming = new Incoming(owner, (answer, isNotification) =>
+      this.#sendAnswer(answer, isNotification),
+    );
+    this.#greeting = new Greeting(settings, (why) => {
+      this.#refuse(why);
     });
-    this.#incoming = new Incoming({
-      onRequest: options.onRequest,
-      send: (answer) => this.#answer(answer),
-      notify: (notification) => {
-        if (!this.#ended) this.#send(notification);
-      },
-      onAnswered: () => {
-        if (this.#draining) process.nextTick(this.#draining.check);
-      },
+    socket.on('data', (chunk: Uint8Array) => {
+      this.#onData(chunk);
     });
-    this.#ending = new Ending({
-      socket,
-      clock,
-      onDecided: this.#onDecided,
-      onPeerEnd: () => ({
-        reason: this.#releasedBy ? 'released' : 'peer-closed',
-        ...(this.#decoder.partial && { diagnostic: 'in the middle of a message' }),
-      }),
+    socket.on('end', () => {
+      this.#onPeerEnd();
     });
-    this.#greeting = new Greeting({
-      clock,
-      timeoutMs: csmTimeoutMs,
-      onLate: () => {
-        this.#refuse(`no CSM within ${csmTimeoutMs} ms`);
-      },
-    });
-    this.ready = this.#greeting.ready;
-    socket.on('data', this.#onData);
-    this.#writer.add(signals.csm(maxMessageSize));
+    writer.add(signals.csm(maxMessageSize));
+  }
+
+  /** The peer's CSM is here. @throws ChannelError ERR_CHANNEL_CLOSED when the channel ends first. */
+  get ready(): Promise<void> {
+    return this.#greeting.ready;
   }
 
   /** The socket is gone, and this is why. Never rejects. */
@@ -139,7 +120,7 @@ export class Channel {
 
   /** Resolves when `writable`, or when it never will be again. */
   whenWritable(): Promise<void> {
-    return this.#flow.whenWritable();
+    return this.#flow.whenWritable(this.#mayRequest);
   }
 
   /**
@@ -176,10 +157,12 @@ export class Channel {
   /** Stops reading, after what has been received already, until `resumeReading`. Keepalive rests meanwhile. */
   pauseReading(): void {
     this.#flow.readingPaused = true;
+    this.#steer();
   }
 
   resumeReading(): void {
     this.#flow.readingPaused = false;
+    this.#steer();
   }
 
   /** Tells the peer that no more requests will be sent or wanted. What is in flight may finish. */
@@ -187,7 +170,7 @@ export class Channel {
     if (this.releasing) return;
     this.#releasedBy = 'us';
     this.#writer.add(signals.release(diagnostic, holdOffSeconds));
-    this.#flow.update();
+    this.#steer();
   }
 
   /**
@@ -220,28 +203,44 @@ export class Channel {
   }
 
   get #hasRoom(): boolean {
-    return this.#requests.size < this.#maxInFlight && this.#writer.queued < HIGH_WATER_MARK;
+    const { maxRequestsInFlight = 1_024 } = this.#settings;
+    return this.#requests.size < maxRequestsInFlight && this.#writer.queued < HIGH_WATER_MARK;
+  }
+
+  get #mayRequest(): MayRequest {
+    return this.releasing ? 'never' : this.#hasRoom ? 'yes' : 'later';
+  }
+
+  #steer(): void {
+    this.#flow.update(this.#mayRequest);
   }
 
   get #ended(): boolean {
     return this.#ending.reason !== undefined;
   }
 
-  readonly #onData = (chunk: Uint8Array): void => {
+  #onPeerEnd(): void {
+    this.#finish({
+      reason: this.#releasedBy ? 'released' : 'peer-closed',
+      ...(this.#decoder.partial && { diagnostic: 'in the middle of a message' }),
+    });
+  }
+
+  #onData(chunk: Uint8Array): void {
     if (this.#ended) return;
     this.#keepalive.heard();
     try {
       this.#decoder.push(chunk, this.#onMessage);
     } catch (error) {
       if (!(error instanceof CodecError)) {
-        this.#options.socket.destroy();
+        this.#socket.destroy();
         throw error;
       }
       this.#refuse(error.message, error instanceof SignalError ? error.badCsmOption : undefined);
     }
     this.#draining?.check();
-    this.#flow.update();
-  };
+    this.#steer();
+  }
 
   readonly #onMessage = (message: ReceivedMessage): void => {
     const { code } = message;
@@ -275,7 +274,7 @@ export class Channel {
     } else if (code === CODE.RELEASE) {
       const notice = signals.readRelease(message);
       this.#releasedBy = 'peer';
-      this.#options.onRelease?.(notice);
+      this.#owner.onRelease?.(notice);
     }
   }
 
@@ -296,22 +295,25 @@ export class Channel {
     this.#writer.add(message, size);
   }
 
-  /** False when it was not sent. Never throws for what the peer did: it states the limit. */
-  #answer(answer: OutgoingMessage): boolean {
+  /** See `SendAnswer`. */
+  #sendAnswer(message: OutgoingMessage, isNotification: boolean): boolean {
     if (this.#ended) return false;
-    const size = encodedLength(answer);
+    const size = encodedLength(message);
     const oversize = this.#greeting.oversize(size);
     if (oversize !== undefined) {
+      if (isNotification) throw new PushError('ERR_PUSH_OVERSIZE', oversize);
+      // The peer has stated the limit: it is at fault.
       this.#refuse(oversize);
       return false;
     }
-    this.#writer.add(answer, size);
+    this.#writer.add(message, size);
+    if (this.#draining && !isNotification) process.nextTick(this.#draining.check);
     return true;
   }
 
   #makeDraining(): Draining {
     return new Draining({
-      clock: this.#options.clock,
+      clock: this.#settings.clock,
       look: () => ({
         unanswered: this.#incoming.unanswered,
         waiting: this.#requests.size,
@@ -338,7 +340,7 @@ export class Channel {
     this.#ending.hangUp();
   }
 
-  readonly #onDecided = ({ reason, diagnostic }: ChannelEnd): void => {
+  #onDecided({ reason, diagnostic }: ChannelEnd): void {
     this.#writer.flush();
     const error = closedError(diagnostic === undefined ? reason : `${reason}: ${diagnostic}`);
     this.#draining?.stop();
@@ -346,7 +348,7 @@ export class Channel {
     this.#greeting.end(error);
     for (const settle of this.#requests.takeAll()) settle(error);
     this.#flow.end();
-  };
+  }
 }
 
 /** Octets queued at which a sender should wait. */

@@ -2,41 +2,47 @@
 import type { Duplex } from 'node:stream';
 import { ChannelError, reasonOf } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import type { ChannelEnd } from './channel-types.ts';
+import { defer, type Deferred } from '../lib/deferred.ts';
+import type { ChannelEnd, ChannelOwner } from './channel-types.ts';
 
 export interface EndingOptions {
   readonly socket: Duplex;
   readonly clock: Clock;
+  readonly owner: Pick<ChannelOwner, 'onClosed'>;
   /** Runs once, when the reason is known; the socket may still be open. */
   readonly onDecided: (end: ChannelEnd) => void;
-  /** The peer closed its side first: why that is. */
-  readonly onPeerEnd: () => ChannelEnd;
 }
 
 export class Ending {
-  /** The socket is gone. Never rejects. */
-  readonly closed: Promise<ChannelEnd>;
-  readonly #options: EndingOptions;
+  readonly #socket: Duplex;
+  readonly #clock: Clock;
+  readonly #owner: EndingOptions['owner'];
+  readonly #onDecided: (end: ChannelEnd) => void;
   #reason: ChannelEnd | undefined;
   #linger: Timer | undefined;
+  #isGone = false;
+  #closed: Deferred<ChannelEnd> | undefined;
 
-  constructor(options: EndingOptions) {
-    const { socket, onPeerEnd } = options;
-    this.#options = options;
-    this.closed = new Promise((resolve) => {
-      const onClose = (): void => {
-        const end = this.decide({ reason: 'lost' });
-        this.#linger?.cancel();
-        resolve(end);
-      };
-      if (socket.closed) process.nextTick(onClose);
-      else socket.once('close', onClose);
+  constructor({ socket, clock, owner, onDecided }: EndingOptions) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#owner = owner;
+    this.#onDecided = onDecided;
+    const onClose = (): void => {
+      this.#gone();
+    };
+    if (socket.closed) process.nextTick(onClose);
+    else socket.on('close', onClose);
+    socket.on('error', (error) => {
+      this.decide({ reason: 'lost', diagnostic: reasonOf(error) });
     });
-    socket.on('error', (error) => this.decide({ reason: 'lost', diagnostic: reasonOf(error) }));
-    socket.once('end', () => {
-      this.decide(onPeerEnd());
-      this.hangUp();
-    });
+  }
+
+  /** The socket is gone. Never rejects. */
+  get closed(): Promise<ChannelEnd> {
+    if (this.#isGone && this.#reason) return Promise.resolve(this.#reason);
+    this.#closed ??= defer();
+    return this.#closed.promise;
   }
 
   /** Undefined as long as the channel lives. */
@@ -45,20 +51,28 @@ export class Ending {
   }
 
   /** The first reason stays. */
-  decide(end: ChannelEnd): ChannelEnd {
-    if (this.#reason) return this.#reason;
+  decide(end: ChannelEnd): void {
+    if (this.#reason) return;
     this.#reason = end;
-    this.#options.onDecided(end);
-    return end;
+    this.#onDecided(end);
   }
 
   /** Closes our side after what is written; whatever still comes in must be dropped by its reader. */
   hangUp(): void {
-    const { socket, clock } = this.#options;
+    const socket = this.#socket;
     if (socket.destroyed || this.#linger) return;
-    this.#linger = clock.after(LINGER_MS, () => socket.destroy());
+    this.#linger = this.#clock.after(LINGER_MS, () => socket.destroy());
     socket.end();
     socket.resume();
+  }
+
+  #gone(): void {
+    const end = this.#reason ?? { reason: 'lost' };
+    this.decide(end);
+    this.#isGone = true;
+    this.#linger?.cancel();
+    this.#owner.onClosed?.(end);
+    this.#closed?.resolve(end);
   }
 }
 

@@ -1,72 +1,68 @@
 /** Backpressure of one channel: when a sender should wait, and when the peer is not read. */
 import type { Duplex } from 'node:stream';
+import { defer, type Deferred } from '../lib/deferred.ts';
+
+/** Whether requests are taken at all, and one more should be sent now. */
+export type MayRequest = 'yes' | 'later' | 'never';
 
 export interface FlowOptions {
   readonly socket: Duplex;
-  /** Octets that were not written to the kernel yet. */
-  readonly queued: () => number;
-  /** Whether requests are taken at all, and one more should be sent now. */
-  readonly mayRequest: () => 'yes' | 'later' | 'never';
-  /** Reading goes on after a pause. */
-  readonly onResumed: () => void;
+  /** Its octets were not written to the kernel yet. */
+  readonly writer: { readonly queued: number };
+  /** Reading that goes on after a pause is a sign of life. */
+  readonly keepalive: { heard(): void };
 }
 
 export class Flow {
-  readonly #options: FlowOptions;
+  readonly #socket: Duplex;
+  readonly #writer: FlowOptions['writer'];
+  readonly #keepalive: FlowOptions['keepalive'];
   #readingPaused = false;
   #ended = false;
-  #writers: { readonly again: Promise<void>; readonly wake: () => void } | undefined;
+  #writable: Deferred<void> | undefined;
 
-  constructor(options: FlowOptions) {
-    this.#options = options;
+  constructor({ socket, writer, keepalive }: FlowOptions) {
+    this.#socket = socket;
+    this.#writer = writer;
+    this.#keepalive = keepalive;
   }
 
   /** Resolves when a request may be sent, or never may be again. */
-  whenWritable(): Promise<void> {
-    if (this.#mayWake()) return Promise.resolve();
-    if (this.#writers === undefined) {
-      let wake = (): void => {};
-      const again = new Promise<void>((resolve) => (wake = resolve));
-      this.#writers = { again, wake };
-    }
-    return this.#writers.again;
+  whenWritable(mayRequest: MayRequest): Promise<void> {
+    if (mayRequest !== 'later') return Promise.resolve();
+    this.#writable ??= defer();
+    return this.#writable.promise;
   }
 
   /** The consumer's wish; `update` carries it out. */
   set readingPaused(paused: boolean) {
     this.#readingPaused = paused;
-    this.update();
   }
 
   /**
    * Call it when something was queued, written or settled. A peer that sends but does not read
    * our answers is not read either, so nothing here grows for ever.
    */
-  update(): void {
-    if (this.#writers !== undefined && this.#mayWake()) {
-      this.#writers.wake();
-      this.#writers = undefined;
+  update(mayRequest: MayRequest): void {
+    if (this.#writable !== undefined && mayRequest !== 'later') {
+      this.#writable.resolve();
+      this.#writable = undefined;
     }
     if (this.#ended) return;
-    const { socket, queued, onResumed } = this.#options;
-    const pause = this.#readingPaused || queued() >= CHOKE_MARK;
-    if (pause === socket.isPaused()) return;
+    const pause = this.#readingPaused || this.#writer.queued >= CHOKE_MARK;
+    if (pause === this.#socket.isPaused()) return;
     if (pause) {
-      socket.pause();
+      this.#socket.pause();
     } else {
-      onResumed();
-      socket.resume();
+      this.#keepalive.heard();
+      this.#socket.resume();
     }
   }
 
   /** The channel is over: whoever waits is woken, and reading is no longer steered from here. */
   end(): void {
     this.#ended = true;
-    this.update();
-  }
-
-  #mayWake(): boolean {
-    return this.#options.mayRequest() !== 'later';
+    this.update('never');
   }
 }
 

@@ -1,33 +1,35 @@
 /** The peer's first word: its CSM, and what it says of the messages that it takes (RFC 8323 5.3). */
 import type { CoapMessage } from '../codec/coap.ts';
 import type { ChannelError } from '../errors.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Timer } from '../lib/clock.ts';
+import { defer, type Deferred } from '../lib/deferred.ts';
+import type { ChannelSettings } from './channel-types.ts';
 import { BASE_MAX_MESSAGE_SIZE, statedMaxMessageSize } from './signalling.ts';
 
-export interface GreetingOptions {
-  readonly clock: Clock;
-  /** How long the peer may take, ms. */
-  readonly timeoutMs: number;
-  readonly onLate: () => void;
-}
-
 export class Greeting {
-  /** The CSM is here. @throws what `end` is given, when that comes first. */
-  readonly ready: Promise<void>;
-  readonly #timer: Timer;
-  #settle: (error?: ChannelError) => void = () => {};
   #heard = false;
   #maxMessageSize = BASE_MAX_MESSAGE_SIZE;
+  /** Until it is heard, or will not be any more. */
+  #timer: Timer | undefined;
+  #ready: Deferred<void> | undefined;
+  #error: ChannelError | undefined;
 
-  constructor({ clock, timeoutMs, onLate }: GreetingOptions) {
-    this.#timer = clock.after(timeoutMs, onLate);
-    this.ready = new Promise((resolve, reject) => {
-      this.#settle = (error) => {
-        if (error) reject(error);
-        else resolve();
-      };
+  /** `onLate` hears what to tell a peer that has taken too long. */
+  constructor({ clock, csmTimeoutMs = 10_000 }: ChannelSettings, onLate: (why: string) => void) {
+    this.#timer = clock.after(csmTimeoutMs, () => {
+      onLate(`no CSM within ${csmTimeoutMs} ms`);
     });
-    this.ready.catch(() => {});
+  }
+
+  /** The CSM is here. @throws what `end` is given, when that comes first. */
+  get ready(): Promise<void> {
+    if (this.#heard) return Promise.resolve();
+    if (this.#ready === undefined) {
+      this.#ready = defer();
+      this.#ready.promise.catch(() => {});
+      if (this.#error) this.#ready.reject(this.#error);
+    }
+    return this.#ready.promise;
   }
 
   get heard(): boolean {
@@ -49,12 +51,19 @@ export class Greeting {
   hear(csm: CoapMessage): void {
     this.#maxMessageSize = statedMaxMessageSize(csm) ?? this.#maxMessageSize;
     this.#heard = true;
-    this.#timer.cancel();
-    this.#settle();
+    this.#stopWaiting();
+    this.#ready?.resolve();
+    this.#ready = undefined;
   }
 
   end(error: ChannelError): void {
-    this.#timer.cancel();
-    this.#settle(error);
+    this.#stopWaiting();
+    this.#error = error;
+    this.#ready?.reject(error);
+  }
+
+  #stopWaiting(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 }

@@ -4,7 +4,7 @@ import { NO_OPTIONS, OPTION } from '../codec/coap-option.ts';
 import type { ReceivedMessage } from '../codec/received.ts';
 import { CodecError } from '../errors.ts';
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
-import type { ChannelOptions, Respond } from './channel-types.ts';
+import type { ChannelOwner, Respond } from './channel-types.ts';
 import { KeptToken } from './kept-token.ts';
 
 interface Waiter {
@@ -14,23 +14,22 @@ interface Waiter {
   readonly action: () => void;
 }
 
-export interface IncomingOptions {
-  readonly onRequest: ChannelOptions['onRequest'];
-  /** Sends an answer; false when it was not sent, and none can be any more. */
-  readonly send: (answer: OutgoingMessage) => boolean;
-  /** @throws PushError ERR_PUSH_OVERSIZE. */
-  readonly notify: (notification: OutgoingMessage) => void;
-  readonly onAnswered: () => void;
-}
+/**
+ * Sends an answer, or a notification after it; false when it was not sent. When the answer was not, none
+ * can be any more. @throws PushError ERR_PUSH_OVERSIZE for a notification.
+ */
+export type SendAnswer = (message: OutgoingMessage, isNotification: boolean) => boolean;
 
 export class Incoming {
-  readonly #options: IncomingOptions;
+  readonly #owner: Pick<ChannelOwner, 'onRequest'>;
+  readonly #send: SendAnswer;
   #unanswered = 0;
   #nextSerial = 0;
   #waiters: readonly Waiter[] = NONE;
 
-  constructor(options: IncomingOptions) {
-    this.#options = options;
+  constructor(owner: Pick<ChannelOwner, 'onRequest'>, send: SendAnswer) {
+    this.#owner = owner;
+    this.#send = send;
   }
 
   /** Requests that have no answer yet. */
@@ -48,7 +47,6 @@ export class Incoming {
    * does not hold the request: that would hold all octets that arrived together with it.
    */
   accept(request: ReceivedMessage): void {
-    const { onRequest, send, notify, onAnswered } = this.#options;
     const token = new KeptToken(request);
     const observed = request.has(OPTION.OBSERVE);
     const serial = this.#nextSerial++;
@@ -59,14 +57,12 @@ export class Incoming {
         throw new TypeError('a request without Observe is answered once');
       }
       const message = { code, token: token.octets, options, payload };
-      if (answered) return notify(message);
-      if (!send(message)) return;
+      if (!this.#send(message, answered) || answered) return;
       answered = true;
       this.#count(serial);
-      onAnswered();
     };
     try {
-      onRequest(request, respond);
+      this.#owner.onRequest(request, respond);
     } catch (error) {
       if (!(error instanceof CodecError) || answered) throw error;
       respond({ code: CODE.BAD_REQUEST, payload: utf8Bytes(error.message) });

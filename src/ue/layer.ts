@@ -28,7 +28,7 @@ export interface UeLayerOptions {
   /** Where triggers reach this UE, for the NAF to know. */
   readonly triggerAddress: string | undefined;
   readonly keepaliveMs: number;
-  /** Somebody watches the wire: see `ChannelOptions`. */
+  /** Somebody watches the wire: see `ChannelSettings`. */
   readonly recordPerMessage: boolean;
   /** The NAF knows how this UE takes pushes. */
   readonly onRegistered: () => void;
@@ -56,17 +56,16 @@ export class UeLayer {
     this.openedAt = clock.monotonic();
     this.#channel = new Channel({
       socket: secured.socket,
-      clock,
-      maxMessageSize: MAX_INBOUND_OCTETS,
-      keepaliveMs,
-      recordPerMessage,
-      onRequest: (request, respond) => {
-        this.#onRequest(request, respond);
+      owner: {
+        onRequest: (request, respond) => {
+          this.#onRequest(request, respond);
+        },
+        onRelease: ({ holdOffSeconds = 0 }) => {
+          this.#stayAwayUntil = clock.monotonic() + holdOffSeconds * 1_000;
+          void this.#channel.drain();
+        },
       },
-      onRelease: ({ holdOffSeconds = 0 }) => {
-        this.#stayAwayUntil = clock.monotonic() + holdOffSeconds * 1_000;
-        void this.#channel.drain();
-      },
+      settings: { clock, maxMessageSize: MAX_INBOUND_OCTETS, keepaliveMs, recordPerMessage },
     });
     const patience = clock.after(REGISTRATION_MS, () => void this.#channel.close());
     this.#channel.request(registration(triggerAddress), (outcome) => {

@@ -10,7 +10,7 @@ import { encodeMessage } from '../../src/codec/coap-tcp.ts';
 import { EMPTY } from '../../src/lib/bytes.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { Channel } from '../../src/net/channel.ts';
-import type { ChannelOptions } from '../../src/net/channel-types.ts';
+import type { ChannelOwner, ChannelSettings } from '../../src/net/channel-types.ts';
 
 /** Both ends of one connection; destroyed when the test ends. */
 export async function socketPair(t: ExecutionContext): Promise<[net.Socket, net.Socket]> {
@@ -29,23 +29,25 @@ export async function socketPair(t: ExecutionContext): Promise<[net.Socket, net.
   return [dialled, accepted];
 }
 
+/** What a channel is given, beside its socket. */
+export type ChannelLike = Partial<ChannelOwner & ChannelSettings>;
+
 /** A channel that answers every request 2.01, unless told otherwise. */
-export function channelOver(socket: net.Socket, options: Partial<ChannelOptions> = {}): Channel {
-  return new Channel({
-    socket,
-    clock: systemClock,
-    maxMessageSize: 65_536 + 256,
-    onRequest: (_request, respond) => {
+export function channelOver(socket: net.Socket, options: ChannelLike = {}): Channel {
+  const owner: ChannelOwner = {
+    onRequest(_request, respond) {
       respond({ code: CODE.CREATED });
     },
     ...options,
-  });
+  };
+  const settings = { clock: systemClock, maxMessageSize: 65_536 + 256, ...options };
+  return new Channel({ socket, owner, settings });
 }
 
 export async function channelPair(
   t: ExecutionContext,
-  ours: Partial<ChannelOptions> = {},
-  theirs: Partial<ChannelOptions> = {},
+  ours: ChannelLike = {},
+  theirs: ChannelLike = {},
 ): Promise<{ near: Channel; far: Channel; sockets: [net.Socket, net.Socket] }> {
   const sockets = await socketPair(t);
   const near = channelOver(sockets[0], ours);
@@ -98,7 +100,7 @@ export function rawPeer<S extends Duplex>(socket: S): RawPeer<S> {
 /** A channel against a raw peer that has said its CSM, unless `csm` is false. */
 export async function channelAndRawPeer(
   t: ExecutionContext,
-  options: Partial<ChannelOptions> = {},
+  options: ChannelLike = {},
   csm = true,
 ): Promise<{ channel: Channel; peer: RawPeer }> {
   const [near, far] = await socketPair(t);
