@@ -7,28 +7,29 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { Announcement, Resync } from './announcer.ts';
 import { NO_STAGES, type Entry, type Outcome } from './entry.ts';
-import type { Layer } from './layer.ts';
+import type { Layer, LayerDevice } from './layer.ts';
 import { Outbox } from './outbox.ts';
-import { Renewal, type RenewalOptions, type RenewWhen } from './renewal.ts';
+import { Renewal, type RenewalDevice, type RenewalTerms } from './renewal.ts';
 import { search, type SearchOptions } from './search.ts';
 
-export interface DeviceOptions
-  extends
-    Omit<SearchOptions, 'triggerAddress' | 'onTrigger' | 'onWake' | 'lostAt'>,
-    Pick<RenewalOptions, 'isAnnounced' | 'random'> {
-  /** See `PushServerOptions`. */
-  readonly renew: RenewWhen;
+/** One for all UEs of a NAF: ten thousand of them hold it once. */
+export interface DeviceTerms
+  extends Pick<SearchOptions, 'clock' | 'triggers' | 'patience'>, RenewalTerms {
   /** UE_Trp when nobody has said a better one; undefined: wait for the UE to dial. */
-  readonly triggerAddress: TriggerAddress | undefined;
+  readonly triggerAddress: (impi: Impi) => TriggerAddress | undefined;
+  /** See `WakeOptions`. */
+  readonly nextWake: (impi: Impi) => Uint8Array | undefined;
+  /** See `SearchOptions`. */
+  readonly canReconnect: (impi: Impi) => boolean;
   /** Pushes that may wait at once. */
   readonly queueLimit: number;
 }
 
-type Announce = NonNullable<SearchOptions['announce']>;
+type Announce = NonNullable<DeviceTerms['announce']>;
 
-export class Device {
+export class Device implements LayerDevice, RenewalDevice {
   readonly impi: Impi;
-  readonly #options: DeviceOptions;
+  readonly #terms: DeviceTerms;
   readonly #clock: Clock;
   readonly #outbox: Outbox;
   readonly #renewal: Renewal;
@@ -39,44 +40,24 @@ export class Device {
   #triggerAddress: TriggerAddress | undefined;
   #layer: Layer | undefined;
   /** When the last layer was lost, and when this search sent its first wake, monotonic ms. */
-  #lostAt = -Infinity;
-  #wokenAt = Infinity;
+  #lostAt: number | undefined;
+  #wokenAt: number | undefined;
   #search: AbortController | undefined;
-  /** The next deadline of what waits. */
-  readonly #expiry: Appointment;
-  /** The end of the next "not now". */
-  readonly #release: Appointment;
-  #whenRoom: (() => void)[] = [];
+  /** The next deadline of what waits; made when first something does. */
+  #expiry: Appointment | undefined;
+  /** The end of the next "not now"; made with the first. */
+  #release: Appointment | undefined;
+  #whenRoom: (() => void)[] | undefined;
   #choked = false;
   #stopped = false;
 
-  constructor(options: DeviceOptions) {
-    this.impi = options.impi;
-    this.#options = options;
-    this.#clock = options.clock;
-    this.#outbox = new Outbox(options.impi);
-    this.#triggerAddress = options.triggerAddress;
-    this.#expiry = new Appointment(this.#clock, () => {
-      this.#expire();
-    });
-    this.#release = new Appointment(this.#clock, () => {
-      this.pump();
-    });
-    const { impi, clock, announce, renew: when, isAnnounced, random = Math.random } = options;
-    this.#renewal = new Renewal({
-      impi,
-      clock,
-      announce,
-      when,
-      isAnnounced,
-      random,
-      onOffer: (announcement) => {
-        this.#onAnnounced(announcement);
-      },
-      onRelease: () => {
-        this.pump();
-      },
-    });
+  constructor(impi: Impi, terms: DeviceTerms) {
+    this.impi = impi;
+    this.#terms = terms;
+    this.#clock = terms.clock;
+    this.#outbox = new Outbox(impi);
+    this.#triggerAddress = terms.triggerAddress(impi);
+    this.#renewal = new Renewal(this, terms);
   }
 
   get layer(): Layer | undefined {
@@ -90,7 +71,7 @@ export class Device {
 
   /** Takes a push in and sees to a layer for it. @throws PushError ERR_PUSH_QUEUE_FULL. */
   enqueue(entry: Entry): void {
-    if (this.#outbox.queued >= this.#options.queueLimit) {
+    if (this.#outbox.queued >= this.#terms.queueLimit) {
       throw new PushError(
         'ERR_PUSH_QUEUE_FULL',
         `${this.#outbox.queued} pushes wait for ${this.impi} already: wait for some to be settled`,
@@ -115,8 +96,8 @@ export class Device {
 
   /** Resolves when another push will be taken in without being refused. */
   async whenRoom(): Promise<void> {
-    while (this.#outbox.queued >= this.#options.queueLimit) {
-      await new Promise<void>((resolve) => this.#whenRoom.push(resolve));
+    while (this.#outbox.queued >= this.#terms.queueLimit) {
+      await new Promise<void>((resolve) => (this.#whenRoom ??= []).push(resolve));
     }
   }
 
@@ -146,7 +127,11 @@ export class Device {
    */
   #pumpWhenReleased(now: number): void {
     const at = this.#outbox.releasedAt(now);
-    if (at !== this.#release.at && !this.#stopped) this.#release.set(at, now);
+    if (this.#stopped || at === (this.#release?.at ?? Infinity)) return;
+    this.#release ??= new Appointment(this.#clock, () => {
+      this.pump();
+    });
+    this.#release.set(at, now);
   }
 
   #pumpWhenWritable(layer: Layer): void {
@@ -159,17 +144,17 @@ export class Device {
   }
 
   /** A layer is open: it serves from now on. What is out on an older one goes out again, over this one. */
-  attach(layer: Layer, registered: { readonly triggerAddress?: TriggerAddress }): void {
+  attach(layer: Layer, triggerAddress?: TriggerAddress): void {
     const older = this.#layer;
     const now = this.#clock.monotonic();
-    const told = this.#announced?.get(layer.secured.sa.bTid);
+    const told = this.#announced?.get(layer.bTid);
     const handshakeMs = now - layer.acceptedAt;
     const stages =
       layer.via === 'bootstrap' && told !== undefined
         ? { bsf: told.bsfMs, trigger: layer.acceptedAt - told.triggeredAt, handshake: handshakeMs }
         : {
             bsf: 0,
-            trigger: Math.max(0, layer.acceptedAt - this.#wokenAt),
+            trigger: Math.max(0, layer.acceptedAt - (this.#wokenAt ?? Infinity)),
             handshake: handshakeMs,
           };
     if (told !== undefined) this.#bootstrapMs = stages.bsf + stages.trigger + stages.handshake;
@@ -177,11 +162,11 @@ export class Device {
     // Nothing has waited for a layer that was made beside another.
     layer.stages = older === undefined || older.releasing ? stages : NO_STAGES;
     this.#announced = undefined;
-    this.#triggerAddress = registered.triggerAddress ?? this.#triggerAddress;
+    this.#triggerAddress = triggerAddress ?? this.#triggerAddress;
     this.#layer = layer;
     this.#endSearch();
     publish('gba:layer:opened', {
-      bTid: layer.secured.sa.bTid,
+      bTid: layer.bTid,
       impi: this.impi,
       via: layer.via,
       ms: handshakeMs,
@@ -220,7 +205,7 @@ export class Device {
   /** Sends nothing more. */
   stop(): void {
     this.#stopped = true;
-    this.#release.cancel();
+    this.#release?.cancel();
     this.#renewal.rest();
     this.#endSearch();
   }
@@ -228,32 +213,36 @@ export class Device {
   /** Ends what waits; `error` says why. Layers are closed before. */
   drop(error: GbaError): void {
     this.#endSearch();
-    this.#expiry.cancel();
+    this.#expiry?.cancel();
     this.#outbox.dropAll(this.#clock.monotonic(), error);
     this.#tellRoom();
   }
 
   #tellRoom(): void {
-    if (this.#whenRoom.length === 0 || this.#outbox.queued >= this.#options.queueLimit) return;
-    for (const resolve of this.#whenRoom.splice(0)) resolve();
+    const waiting = this.#whenRoom;
+    if (waiting === undefined || this.#outbox.queued >= this.#terms.queueLimit) return;
+    this.#whenRoom = undefined;
+    for (const resolve of waiting) resolve();
   }
 
   #seek(): void {
     if (this.#search !== undefined) return;
     const finding = new AbortController();
     this.#search = finding;
-    const { announce, canReconnect } = this.#options;
+    const { impi } = this;
+    const { clock, triggers, patience, announce, canReconnect, nextWake } = this.#terms;
     const options: SearchOptions = {
-      ...this.#options,
-      lostAt: this.#lostAt,
+      ...{ impi, clock, triggers, patience },
+      lostAt: this.#lostAt ?? -Infinity,
+      nextWake: () => nextWake(impi),
       onWake: () => {
         this.#wokenAt = this.#clock.monotonic();
       },
       triggerAddress: () => this.#triggerAddress,
-      canReconnect: () => this.#layer?.keyEnds !== true && canReconnect(),
+      canReconnect: () => this.#layer?.keyEnds !== true && canReconnect(impi),
       announce: announce && ((signal, resync) => this.#announce(announce, signal, resync)),
       onTrigger: (announcement) => {
-        this.#onAnnounced(announcement);
+        this.onAnnounced(announcement);
       },
     };
     search(options, finding.signal).catch((error: unknown) => {
@@ -269,26 +258,36 @@ export class Device {
   /** The key that was offered inside the last layer serves as well as another one. */
   #announce(announce: Announce, signal: AbortSignal, resync?: Resync): Promise<Announcement> {
     const offered = resync === undefined ? this.#renewal.takeOffered() : undefined;
-    return offered === undefined ? announce(signal, resync) : Promise.resolve(offered);
+    return offered === undefined ? announce(this.impi, signal, resync) : Promise.resolve(offered);
   }
 
-  #onAnnounced({ sa, bsfMs }: Announcement): void {
+  /** An announcement leaves for the first time. */
+  onAnnounced({ sa, bsfMs }: Announcement): void {
     this.#announced ??= new Map();
     this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
+  }
+
+  /** The layer takes no more pushes: another one is looked for, if need be. */
+  onReleased(): void {
+    this.pump();
   }
 
   #endSearch(): void {
     this.#search?.abort();
     this.#search = undefined;
-    this.#wokenAt = Infinity;
+    this.#wokenAt = undefined;
   }
 
   #expireAt(deadline: number): void {
-    if (deadline < this.#expiry.at) this.#expiry.set(deadline);
+    if (deadline >= (this.#expiry?.at ?? Infinity)) return;
+    this.#expiry ??= new Appointment(this.#clock, () => {
+      this.#expire();
+    });
+    this.#expiry.set(deadline);
   }
 
   #expire(): void {
-    this.#expiry.cancel();
+    this.#expiry?.cancel();
     this.#expireAt(this.#outbox.expire(this.#clock.monotonic()));
     if (this.#outbox.queued === 0) this.#endSearch();
     this.#tellRoom();

@@ -9,6 +9,7 @@ import type { GbaError } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
+import type { ChannelEnd, ChannelSettings } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import { exportWakeKey } from '../net/wake-key.ts';
 import { releaseAheadMs } from '../sa/ahead.ts';
@@ -16,8 +17,8 @@ import type { Closed, LiveSa } from '../sa/association.ts';
 import { SaRegistry } from '../sa/registry.ts';
 import { SaSessions } from '../sa/sessions.ts';
 import { announceTo, type Announcement, type AnnouncerOptions, type Resync } from './announcer.ts';
-import { Device } from './device.ts';
-import { Layer } from './layer.ts';
+import { Device, type DeviceTerms } from './device.ts';
+import { Layer, MAX_INBOUND_OCTETS, type LayerOwner } from './layer.ts';
 import type { PushServerOptions } from './push-server-options.ts';
 import type { Patience } from './search.ts';
 import { UbArrivals } from './ub-arrivals.ts';
@@ -36,13 +37,15 @@ const MAX_ANNOUNCED = 8;
 /** TLS sessions of one association: that of its layer, and one of a handshake that crosses it. */
 const MAX_SESSIONS = 2;
 
-export class Devices {
+export class Devices implements LayerOwner {
   readonly registry: SaRegistry;
   /** UEs that come by a key of their own; absent: only who was announced to is known. */
   readonly arrivals: UbArrivals | undefined;
   readonly #options: DevicesOptions;
   readonly #clock: Clock;
   readonly #announcer: AnnouncerOptions;
+  readonly #terms: DeviceTerms;
+  readonly #settings: ChannelSettings;
   readonly #devices = new Map<Impi, Device>();
   /** More than one of an association only while a UE that came back takes over from its dead layer. */
   readonly #layers = new Map<BTid, readonly Layer[]>();
@@ -73,6 +76,13 @@ export class Devices {
     this.arrivals = options.acceptBootstrapped
       ? new UbArrivals({ ...this.#announcer, ended: options.ended })
       : undefined;
+    this.#terms = this.#deviceTerms();
+    this.#settings = {
+      clock,
+      maxMessageSize: MAX_INBOUND_OCTETS,
+      keepaliveMs: options.keepaliveMs ?? 30_000,
+      recordPerMessage: options.dangerouslyLogKeys !== undefined,
+    };
   }
 
   get layers(): Layer[] {
@@ -82,21 +92,7 @@ export class Devices {
   of(impi: Impi): Device {
     const known = this.#devices.get(impi);
     if (known !== undefined) return known;
-    const { triggers, triggerAddress, bootstrap, patience, queueLimit = 100_000 } = this.#options;
-    const device = new Device({
-      impi,
-      clock: this.#clock,
-      triggers,
-      triggerAddress: triggerAddress?.(impi),
-      announce:
-        bootstrap === false ? undefined : (signal, resync) => this.announce(impi, signal, resync),
-      nextWake: () => makeWake(impi, { registry: this.registry, connect: this.#announcer.connect }),
-      renew: this.#options.renew ?? 'always',
-      isAnnounced: (bTid) => this.registry.current(bTid)?.state === 'announced',
-      canReconnect: () => this.registry.of(impi).some((sa) => this.#mayComeBack(sa)),
-      patience: { ...DEFAULT_PATIENCE, ...patience },
-      queueLimit,
-    });
+    const device = new Device(impi, this.#terms);
     this.#devices.set(impi, device);
     return device;
   }
@@ -123,40 +119,37 @@ export class Devices {
     this.registry.establish(bTid);
     if (isOwnKey) this.arrivals?.proved(bTid);
     const term = this.registry.termOf(bTid) ?? { endsAt: this.#clock.monotonic(), lifetimeMs: 0 };
-    const device = this.of(impi);
-    const layer: Layer = new Layer({
-      secured,
-      term,
-      via,
-      clock: this.#clock,
-      keepaliveMs: this.#options.keepaliveMs ?? 30_000,
-      recordPerMessage: this.#options.dangerouslyLogKeys !== undefined,
-      onOutcome: (entry, outcome) => {
-        device.told(entry, outcome);
-      },
-      onRefused: (entry, detail) => {
-        device.refused(entry, detail);
-      },
-      onTakesPuts: () => {
-        const wakeKey = exportWakeKey(secured.socket);
-        if (wakeKey) this.registry.rekeyWake(bTid, wakeKey);
-      },
-      onOpen: ({ triggerAddress }) => {
-        device.attach(layer, triggerAddressIn(triggerAddress));
-        this.#supersede(impi, bTid);
-      },
+    const layer = new Layer({
+      ...{ secured, term, via },
+      device: this.of(impi),
+      owner: this,
+      settings: this.#settings,
     });
     this.#layers.set(bTid, [...(this.#layers.get(bTid) ?? []), layer]);
-    void layer.closed.then(({ reason, diagnostic }) => {
-      publish('gba:layer:closed', { bTid, reason: diagnostic ?? reason });
-      const siblings = (this.#layers.get(bTid) ?? []).filter((other) => other !== layer);
-      if (siblings.length > 0) this.#layers.set(bTid, siblings);
-      else {
-        this.#layers.delete(bTid);
-        this.registry.park(bTid, reason);
-      }
-      device.detach(layer);
-    });
+  }
+
+  /** A layer's own, as the following two. */
+  onTakesPuts({ bTid, socket }: Layer): void {
+    const wakeKey = exportWakeKey(socket);
+    if (wakeKey) this.registry.rekeyWake(bTid, wakeKey);
+  }
+
+  onOpen(layer: Layer, triggerAddress: string | undefined): void {
+    const { impi, bTid } = layer;
+    this.of(impi).attach(layer, addressIn(triggerAddress));
+    this.#supersede(impi, bTid);
+  }
+
+  onClosed(layer: Layer, { reason, diagnostic }: ChannelEnd): void {
+    const { impi, bTid } = layer;
+    publish('gba:layer:closed', { bTid, reason: diagnostic ?? reason });
+    const siblings = (this.#layers.get(bTid) ?? []).filter((other) => other !== layer);
+    if (siblings.length > 0) this.#layers.set(bTid, siblings);
+    else {
+      this.#layers.delete(bTid);
+      this.registry.park(bTid, reason);
+    }
+    this.of(impi).detach(layer);
   }
 
   /** Nothing more goes out. */
@@ -167,6 +160,27 @@ export class Devices {
   /** Ends what waits; `error` says why. Layers are closed before. */
   drop(error: GbaError): void {
     for (const device of this.#devices.values()) device.drop(error);
+  }
+
+  #deviceTerms(): DeviceTerms {
+    const { triggers, triggerAddress, bootstrap, patience, renew } = this.#options;
+    const { registry } = this;
+    const { connect } = this.#announcer;
+    return {
+      clock: this.#clock,
+      triggers,
+      triggerAddress: (impi) => triggerAddress?.(impi),
+      announce:
+        bootstrap === false
+          ? undefined
+          : (impi, signal, resync) => this.announce(impi, signal, resync),
+      nextWake: (impi) => makeWake(impi, { registry, connect }),
+      renew: renew ?? 'always',
+      isAnnounced: (bTid) => registry.current(bTid)?.state === 'announced',
+      canReconnect: (impi) => registry.of(impi).some((sa) => this.#mayComeBack(sa)),
+      patience: { ...DEFAULT_PATIENCE, ...patience },
+      queueLimit: this.#options.queueLimit ?? 100_000,
+    };
   }
 
   /** A UE that holds a proved key dials again by itself, unless the key ends so soon that it was told not to. */
@@ -206,12 +220,12 @@ function specified(address: Endpoint): Endpoint | undefined {
 }
 
 /** What the UE says of itself; an address that is none is as good as no word. */
-function triggerAddressIn(text: string | undefined): { triggerAddress?: TriggerAddress } {
-  if (text === undefined) return {};
+function addressIn(text: string | undefined): TriggerAddress | undefined {
+  if (text === undefined) return undefined;
   try {
-    const triggerAddress = parseTriggerAddress(text);
-    return triggerAddress.port === 0 ? {} : { triggerAddress };
+    const address = parseTriggerAddress(text);
+    return address.port === 0 ? undefined : address;
   } catch {
-    return {};
+    return undefined;
   }
 }

@@ -1,13 +1,15 @@
 /** One secure layer at the NAF: a channel under one association, how its UE takes pushes, and those that are out. */
+import type { TLSSocket } from 'node:tls';
 import { CODE, type CoapMessage } from '../codec/coap.ts';
 import { offerRequest, parseOfferAnswer, type OfferAnswer } from '../codec/gpi-offer.ts';
 import { bare } from '../codec/push.ts';
 import { NOTHING_NOW, parseUeRequest } from '../codec/ue-request.ts';
 import { GbaError, reasonOf } from '../errors.ts';
+import type { BTid, Impi } from '../ids.ts';
 import { toHex } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { Channel } from '../net/channel.ts';
-import type { Respond } from '../net/channel-types.ts';
+import type { ChannelEnd, ChannelOwner, ChannelSettings, Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import type { Term } from '../sa/registry.ts';
 import {
@@ -23,24 +25,36 @@ import type { PushMode } from './mode.ts';
 import { ObserveMode, type Registration } from './observe-mode.ts';
 import { PutMode } from './put-mode.ts';
 
+/** Whose layer it is: what waits for its UE. */
+export interface LayerDevice {
+  /** What became of a push that is out. */
+  told(entry: Entry, outcome: Outcome): void;
+  /** The push cannot go over this layer at all, e.g. it is larger than what the UE takes. */
+  refused(entry: Entry, detail: string): void;
+}
+
+/** Who made it. */
+export interface LayerOwner {
+  /** The UE itself has said that it takes PUTs, for the first time; it does not know yet that this is known. */
+  onTakesPuts(layer: Layer): void;
+  /** The UE said how it takes pushes, and maybe where; or it has been silent for as long as the standard client may be. */
+  onOpen(layer: Layer, triggerAddress: string | undefined): void;
+  /** It is gone. */
+  onClosed(layer: Layer, end: ChannelEnd): void;
+}
+
 export interface LayerOptions {
   readonly secured: SecuredSocket;
   /** When the key ends. */
   readonly term: Term;
-  readonly clock: Clock;
   readonly via: Exclude<Via, 'reuse'>;
-  readonly keepaliveMs: number;
-  /** Somebody watches the wire: see `ChannelSettings`. */
-  readonly recordPerMessage: boolean;
-  /** What became of a push that is out. */
-  readonly onOutcome: (entry: Entry, outcome: Outcome) => void;
-  /** The push cannot go over this layer at all, e.g. it is larger than what the UE takes. */
-  readonly onRefused: (entry: Entry, detail: string) => void;
-  /** The UE itself has said that it takes PUTs, for the first time; it does not know yet that this is known. */
-  readonly onTakesPuts: () => void;
-  /** The UE said how it takes pushes, or it has been silent for as long as the standard client may be. */
-  readonly onOpen: (registration: { readonly triggerAddress?: string }) => void;
+  readonly device: LayerDevice;
+  readonly owner: LayerOwner;
+  readonly settings: ChannelSettings;
 }
+
+/** Larger inbound frames cost memory on every connection for ever; a UE's requests are small. */
+export const MAX_INBOUND_OCTETS = 4_096;
 
 /** For the UE to answer what is out, when the layer is to end; never longer than the key. */
 const DRAIN_MS = 5_000;
@@ -48,11 +62,11 @@ const DRAIN_MS = 5_000;
 const REVOKED_MS = 100;
 /** How long the NAF waits for a word of the UE before it takes it for one that takes PUTs. */
 const REGISTRATION_MS = 1_000;
-/** Larger inbound frames cost memory on every connection for ever; a UE's requests are small. */
-const MAX_INBOUND_OCTETS = 4_096;
-
-export class Layer {
-  readonly secured: SecuredSocket;
+export class Layer implements ChannelOwner {
+  readonly socket: TLSSocket;
+  readonly impi: Impi;
+  /** The association whose key opened it. */
+  readonly bTid: BTid;
   readonly term: Term;
   readonly via: Exclude<Via, 'reuse'>;
   /** When the UE's TCP connection came, monotonic ms. */
@@ -64,53 +78,39 @@ export class Layer {
   /** Its key ends so soon that it takes no more pushes. */
   keyEnds = false;
   readonly #clock: Clock;
+  readonly #device: LayerDevice;
+  readonly #owner: LayerOwner;
   readonly #channel: Channel;
-  readonly #options: LayerOptions;
   readonly #inFlight = new InFlight();
-  readonly #registrationTimer: Timer;
+  /** Until it is open. */
+  #registrationTimer: Timer | undefined;
   #mode: PushMode;
   /** The UE itself has said so. */
   #takesPuts = false;
   #open = false;
   #used = false;
-  #whenSettled: (() => void)[] = [];
+  #whenSettled: (() => void)[] | undefined;
 
-  constructor(options: LayerOptions) {
-    this.secured = options.secured;
-    this.term = options.term;
-    this.via = options.via;
-    this.#clock = options.clock;
-    this.#options = options;
-    this.acceptedAt = this.#clock.monotonic() - options.secured.handshakeMs;
-    this.#channel = new Channel({
-      socket: options.secured.socket,
-      owner: {
-        // The UE may have handlers at work: it ends the layer when what is out has its outcome.
-        onRelease: () => {
-          void this.settled().then(() => this.#channel.drain({ withinMs: Infinity }));
-        },
-        onRequest: (request, respond) => {
-          this.#onRequest(request, respond);
-        },
-      },
-      settings: {
-        clock: options.clock,
-        maxMessageSize: MAX_INBOUND_OCTETS,
-        keepaliveMs: options.keepaliveMs,
-        recordPerMessage: options.recordPerMessage,
-      },
-    });
-    this.#mode = new PutMode(this.#channel, this.#tell);
-    this.#registrationTimer = this.#clock.after(REGISTRATION_MS, () => {
+  constructor({ secured, term, via, device, owner, settings }: LayerOptions) {
+    const { clock } = settings;
+    this.socket = secured.socket;
+    this.impi = secured.sa.impi;
+    this.bTid = secured.sa.bTid;
+    this.term = term;
+    this.via = via;
+    this.#clock = clock;
+    this.#device = device;
+    this.#owner = owner;
+    this.acceptedAt = clock.monotonic() - secured.handshakeMs;
+    this.#channel = new Channel({ socket: secured.socket, owner: this, settings });
+    this.#mode = new PutMode(this.#channel, this);
+    this.#registrationTimer = clock.after(REGISTRATION_MS, () => {
       void this.#channel.ready.then(
         () => {
           this.#opened();
         },
         () => undefined,
       );
-    });
-    void this.#channel.closed.then(() => {
-      this.#registrationTimer.cancel();
     });
   }
 
@@ -154,7 +154,7 @@ export class Layer {
     try {
       this.#mode.send(entry, Math.max(0, Math.ceil((entry.deadline - now) / 1_000)));
     } catch (error) {
-      this.#options.onRefused(entry, reasonOf(error));
+      this.#device.refused(entry, reasonOf(error));
       return;
     }
     this.#inFlight.add(entry);
@@ -182,7 +182,7 @@ export class Layer {
     if (this.#inFlight.size === 0) return;
     await Promise.race([
       this.closed,
-      new Promise<void>((resolve) => this.#whenSettled.push(resolve)),
+      new Promise<void>((resolve) => (this.#whenSettled ??= []).push(resolve)),
     ]);
   }
 
@@ -234,13 +234,14 @@ export class Layer {
     return Math.max(0, this.term.endsAt - this.#clock.monotonic());
   }
 
-  #onRequest(request: CoapMessage, respond: Respond): void {
+  /** The channel's own. */
+  onRequest(request: CoapMessage, respond: Respond): void {
     const asked = parseUeRequest(request);
     const token = toHex(request.token);
     switch (asked.kind) {
       case 'take-puts':
         if (this.#mode instanceof ObserveMode) return respond(bare(CODE.CONFLICT));
-        if (!this.#takesPuts) this.#options.onTakesPuts();
+        if (!this.#takesPuts) this.#owner.onTakesPuts(this);
         this.#takesPuts = true;
         respond(bare(CODE.CHANGED));
         this.#opened(asked.at);
@@ -259,32 +260,51 @@ export class Layer {
     }
   }
 
+  /** The channel's own. The UE may have handlers at work: it ends the layer when what is out has its outcome. */
+  onRelease(): void {
+    void this.settled().then(() => this.#channel.drain({ withinMs: Infinity }));
+  }
+
+  /** The channel's own. */
+  onClosed(end: ChannelEnd): void {
+    this.#stopWaiting();
+    this.#owner.onClosed(this, end);
+  }
+
+  /** A mode's own: what became of a push. */
+  tell(entry: Entry, outcome: Outcome): void {
+    if (!this.#inFlight.delete(entry)) return;
+    this.#device.told(entry, outcome);
+    if (this.#inFlight.size === 0) this.#wakeSettled();
+  }
+
   /** From here on the UE gets no PUT; what went out so before is answered all the same. */
   #observe(registration: Registration): void {
     const { endsAt } = this.term;
-    const [channel, clock, tell] = [this.#channel, this.#clock, this.#tell];
+    const [channel, clock] = [this.#channel, this.#clock];
     const mode =
       this.#mode instanceof ObserveMode
         ? this.#mode
-        : new ObserveMode({ channel, clock, endsAt, tell });
+        : new ObserveMode({ channel, clock, endsAt, layer: this });
     this.#mode = mode;
     mode.register(registration);
   }
 
-  readonly #tell = (entry: Entry, outcome: Outcome): void => {
-    if (!this.#inFlight.delete(entry)) return;
-    this.#options.onOutcome(entry, outcome);
-    if (this.#inFlight.size === 0) this.#wakeSettled();
-  };
-
   #wakeSettled(): void {
-    for (const resolve of this.#whenSettled.splice(0)) resolve();
+    const waiting = this.#whenSettled ?? [];
+    this.#whenSettled = undefined;
+    for (const resolve of waiting) resolve();
   }
 
   #opened(triggerAddress?: string): void {
     if (this.#open || this.#channel.releasing) return;
     this.#open = true;
-    this.#registrationTimer.cancel();
-    this.#options.onOpen(triggerAddress === undefined ? {} : { triggerAddress });
+    this.#stopWaiting();
+    this.#owner.onOpen(this, triggerAddress);
+  }
+
+  #stopWaiting(): void {
+    this.#registrationTimer?.cancel();
+    this.#registrationTimer = undefined;
   }
 }

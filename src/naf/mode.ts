@@ -18,4 +18,6 @@ export interface PushMode {
 }
 
 /** Gets what became of a push. */
-export type Tell = (entry: Entry, outcome: Outcome) => void;
+export interface ModeLayer {
+  tell(entry: Entry, outcome: Outcome): void;
+}

@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import type { Channel } from '../net/channel.ts';
 import type { Respond } from '../net/channel-types.ts';
 import type { Entry, Outcome } from './entry.ts';
-import type { PushMode, Tell } from './mode.ts';
+import type { ModeLayer, PushMode } from './mode.ts';
 
 export interface Registration {
   /** In hex. */
@@ -23,7 +23,7 @@ export interface ObserveModeOptions {
   readonly clock: Clock;
   /** Monotonic ms at which the key, and with it any registration, ends. */
   readonly endsAt: number;
-  readonly tell: Tell;
+  readonly layer: ModeLayer;
 }
 
 /**
@@ -142,7 +142,7 @@ export class ObserveMode implements PushMode {
     this.#deadline?.cancel();
     this.#asked = [];
     this.#question += 1;
-    for (const entry of entries) this.#options.tell(entry, outcome);
+    for (const entry of entries) this.#options.layer.tell(entry, outcome);
     this.#wake();
   }
 

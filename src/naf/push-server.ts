@@ -140,7 +140,7 @@ export class PushServer {
    */
   async park(which: BTid | Impi): Promise<number> {
     const layers = this.#devices.layers.filter(
-      ({ secured: { sa } }) => sa.bTid === which || sa.impi === which,
+      ({ bTid, impi }) => bTid === which || impi === which,
     );
     await Promise.all(layers.map((layer) => layer.drain()));
     return layers.length;

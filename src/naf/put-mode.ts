@@ -4,17 +4,17 @@ import { FORGET, parsePushAnswer, pushRequest, type PushAnswer } from '../codec/
 import { GbaError } from '../errors.ts';
 import type { Channel } from '../net/channel.ts';
 import type { Entry } from './entry.ts';
-import type { PushMode, Tell } from './mode.ts';
+import type { ModeLayer, PushMode } from './mode.ts';
 
 export class PutMode implements PushMode {
   /** The channel alone says when to wait. */
   readonly ready = true;
   readonly #channel: Channel;
-  readonly #tell: Tell;
+  readonly #layer: ModeLayer;
 
-  constructor(channel: Channel, tell: Tell) {
+  constructor(channel: Channel, layer: ModeLayer) {
     this.#channel = channel;
-    this.#tell = tell;
+    this.#layer = layer;
   }
 
   whenReady(): Promise<void> {
@@ -23,7 +23,7 @@ export class PutMode implements PushMode {
 
   send(entry: Entry, ttlSeconds: number): void {
     this.#channel.request(pushRequest(entry, ttlSeconds), (outcome) => {
-      if (!(outcome instanceof GbaError)) this.#tell(entry, answerIn(outcome));
+      if (!(outcome instanceof GbaError)) this.#layer.tell(entry, answerIn(outcome));
     });
   }
 

@@ -2,8 +2,7 @@
 import type { OfferAnswer } from '../codec/gpi-offer.ts';
 import { GbaError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
-import { Appointment } from '../lib/appointment.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import { releaseAheadMs, renewAheadMs } from '../sa/ahead.ts';
 import type { Announcement, Resync } from './announcer.ts';
@@ -19,31 +18,37 @@ export type RenewWhen = 'always' | 'used' | 'never';
 /** What is needed of a layer. */
 export type RenewableLayer = Pick<
   Layer,
-  'secured' | 'term' | 'takesOffers' | 'used' | 'offer' | 'releaseBeforeEnd'
+  'bTid' | 'term' | 'takesOffers' | 'used' | 'offer' | 'releaseBeforeEnd'
 >;
 
-export interface RenewalOptions {
+/** Whose layers they are. */
+export interface RenewalDevice {
   readonly impi: Impi;
+  /** An announcement leaves for the first time. */
+  onAnnounced(announcement: Announcement): void;
+  /** The layer takes no more pushes. */
+  onReleased(): void;
+}
+
+/** One for all UEs. */
+export interface RenewalTerms {
   readonly clock: Clock;
   /** Makes a new association, by an AUTS of the UE if need be; undefined: there are no new ones. */
-  readonly announce: ((signal: AbortSignal, resync?: Resync) => Promise<Announcement>) | undefined;
-  readonly when: RenewWhen;
+  readonly announce:
+    ((impi: Impi, signal: AbortSignal, resync?: Resync) => Promise<Announcement>) | undefined;
+  readonly renew: RenewWhen;
   /** True while a UE that acts on an announcement is let in. */
   readonly isAnnounced: (bTid: BTid) => boolean;
-  /** An announcement leaves for the first time. */
-  readonly onOffer: (announcement: Announcement) => void;
-  /** The layer takes no more pushes. */
-  readonly onRelease: () => void;
   /** From 0 to below 1. Default `Math.random`. */
   readonly random?: () => number;
 }
 
 /** What a layer is served by: in time it is replaced, or released. One timer at most. */
 export class Renewal {
-  readonly #options: RenewalOptions;
-  readonly #random: () => number;
+  readonly #device: RenewalDevice;
+  readonly #terms: RenewalTerms;
   #layer: RenewableLayer | undefined;
-  readonly #appointment: Appointment;
+  #timer: Timer | undefined;
   /** Aborts what is under way for the layer. */
   #work: AbortController | undefined;
   /** When to offer, and when to release: monotonic ms. */
@@ -55,25 +60,21 @@ export class Renewal {
   #answers = 0;
   #refused = false;
 
-  constructor(options: RenewalOptions) {
-    this.#options = options;
-    this.#random = options.random ?? Math.random;
-    this.#appointment = new Appointment(options.clock, () => {
-      if (this.#releaseAt <= this.#offerAt) this.#release();
-      else void this.#attempt();
-    });
+  constructor(device: RenewalDevice, terms: RenewalTerms) {
+    this.#device = device;
+    this.#terms = terms;
   }
 
   /** This layer serves from now on; `bootstrapMs` is what the last bootstrap took, 0 when unknown. */
   serve(layer: RenewableLayer, bootstrapMs: number): void {
     this.rest();
-    const { announce, when } = this.#options;
+    const { announce, renew } = this.#terms;
     const { endsAt, lifetimeMs } = layer.term;
-    if (this.#announcement?.sa.bTid === layer.secured.sa.bTid) this.#forget();
+    if (this.#announcement?.sa.bTid === layer.bTid) this.#forget();
     this.#layer = layer;
     this.#releaseAt = endsAt - releaseAheadMs(lifetimeMs);
     const aheadMs = renewAheadMs({ lifetimeMs, bootstrapMs }, this.#random());
-    const offers = announce !== undefined && when !== 'never';
+    const offers = announce !== undefined && renew !== 'never';
     this.#offerAt = offers ? endsAt - aheadMs : Infinity;
     this.#arm();
   }
@@ -83,7 +84,8 @@ export class Renewal {
     this.#layer = undefined;
     this.#work?.abort();
     this.#work = undefined;
-    this.#appointment.cancel();
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   /** What the UE was offered, may not have got, and has not refused: worth sending by another way. Given once. */
@@ -94,7 +96,13 @@ export class Renewal {
   }
 
   #arm(): void {
-    this.#appointment.set(Math.min(this.#releaseAt, this.#offerAt));
+    this.#timer?.cancel();
+    const at = Math.min(this.#releaseAt, this.#offerAt);
+    this.#timer = this.#terms.clock.after(Math.max(0, at - this.#now()), () => {
+      this.#timer = undefined;
+      if (this.#releaseAt <= this.#offerAt) this.#release();
+      else void this.#attempt();
+    });
   }
 
   #release(): void {
@@ -102,9 +110,9 @@ export class Renewal {
     if (layer === undefined) return;
     this.rest();
     const holdOffSeconds = layer.releaseBeforeEnd();
-    const { bTid } = layer.secured.sa;
-    publish('gba:layer:released', { bTid, impi: this.#options.impi, holdOffSeconds });
-    this.#options.onRelease();
+    const { bTid } = layer;
+    publish('gba:layer:released', { bTid, impi: this.#device.impi, holdOffSeconds });
+    this.#device.onReleased();
   }
 
   async #attempt(): Promise<void> {
@@ -116,7 +124,7 @@ export class Renewal {
     this.#arm();
     try {
       if (!layer.takesOffers) return;
-      if (this.#options.when === 'used' && !layer.used) {
+      if (this.#terms.renew === 'used' && !layer.used) {
         againMs = Math.max(LEAST_LOOK_MS, (this.#releaseAt - this.#now()) / 2);
         return;
       }
@@ -125,7 +133,7 @@ export class Renewal {
       againMs = this.#againAfter(await this.#offer(layer, work.signal), againMs);
     } catch (error) {
       if (work.signal.aborted) return;
-      const { impi } = this.#options;
+      const { impi } = this.#device;
       if (!(error instanceof GbaError && error.retryable)) againMs = Infinity;
       publish('gba:renewal:failed', { impi, reason: reasonOf(error) });
     } finally {
@@ -138,10 +146,11 @@ export class Renewal {
 
   /** @throws GbaError; the signal's reason. */
   async #offer(layer: RenewableLayer, signal: AbortSignal): Promise<OfferAnswer> {
-    const { impi, announce } = this.#options;
+    const { impi } = this.#device;
+    const { announce } = this.#terms;
     if (announce === undefined) return { kind: 'unknown' };
     for (;;) {
-      if (!this.#isUsable()) this.#accept(await announce(signal));
+      if (!this.#isUsable()) this.#accept(await announce(impi, signal));
       signal.throwIfAborted();
       const offered = this.#announcement;
       if (offered === undefined) return { kind: 'refused' };
@@ -154,7 +163,7 @@ export class Renewal {
         impi,
         resynchronise: (resync) => {
           this.#answers += 1;
-          if (this.#answers <= MAX_ANSWERS) return announce(signal, resync);
+          if (this.#answers <= MAX_ANSWERS) return announce(impi, signal, resync);
           return Promise.reject(new GbaError('ERR_UPA_BUSY', `${MAX_ANSWERS} AUTS are enough`));
         },
       });
@@ -166,7 +175,7 @@ export class Renewal {
 
   /** When to offer again, unless a layer under the new key opens before. */
   #againAfter(answer: OfferAnswer, backoffMs: number): number {
-    const { impi } = this.#options;
+    const { impi } = this.#device;
     this.#refused = answer.kind === 'refused' || answer.kind === 'out-of-step';
     switch (answer.kind) {
       case 'accepted':
@@ -185,12 +194,12 @@ export class Renewal {
 
   #accept(announcement: Announcement): void {
     this.#announcement = announcement;
-    this.#options.onOffer(announcement);
+    this.#device.onAnnounced(announcement);
   }
 
   #isUsable(): boolean {
     const offered = this.#announcement;
-    return offered !== undefined && this.#options.isAnnounced(offered.sa.bTid);
+    return offered !== undefined && this.#terms.isAnnounced(offered.sa.bTid);
   }
 
   #forget(): void {
@@ -206,8 +215,13 @@ export class Renewal {
     return longest * (0.5 + this.#random() / 2);
   }
 
+  #random(): number {
+    const { random = Math.random } = this.#terms;
+    return random();
+  }
+
   #now(): number {
-    return this.#options.clock.monotonic();
+    return this.#terms.clock.monotonic();
   }
 }
 

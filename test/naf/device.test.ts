@@ -2,7 +2,7 @@ import test from 'ava';
 import { BsfError, ExecError, GbaError, PushError } from '../../src/errors.ts';
 import { subscribe, type EventTable } from '../../src/lib/events.ts';
 import type { Announcement } from '../../src/naf/announcer.ts';
-import { Device, type DeviceOptions } from '../../src/naf/device.ts';
+import { Device, type DeviceTerms } from '../../src/naf/device.ts';
 import type { Patience } from '../../src/naf/search.ts';
 import type { Receipt } from '../../src/naf/entry.ts';
 import { announce } from '../../src/sa/association.ts';
@@ -15,12 +15,11 @@ const patience: Patience = { reconnectMs: 2_000, triggerMs: 15_000, giveUpMs: 40
 const nowhere = { transport: 'udp', host: '127.0.0.1', port: 9 } as const;
 
 /** A device whose UE never comes; what it does about that is noted. */
-function makeDevice(options: Partial<DeviceOptions> = {}) {
+function makeDevice(options: Partial<DeviceTerms> = {}) {
   const clock = manualClock();
   const receipts: Receipt[] = [];
   const deeds: string[] = [];
-  const device = new Device({
-    impi,
+  const device = new Device(impi, {
     clock,
     announce: () => {
       deeds.push(`announce at ${clock.monotonic()}`);
@@ -49,7 +48,7 @@ function makeDevice(options: Partial<DeviceOptions> = {}) {
       },
       close: () => Promise.resolve(),
     },
-    triggerAddress: nowhere,
+    triggerAddress: () => nowhere,
     canReconnect: () => false,
     nextWake: () => undefined,
     renew: 'always',
@@ -101,7 +100,7 @@ test('a UE that holds a valid key gets time to come back by itself', async (t) =
   t.deepEqual(deeds, ['announce at 2000', 'trigger']);
 });
 
-const wakes: Partial<DeviceOptions> = {
+const wakes: Partial<DeviceTerms> = {
   canReconnect: () => true,
   nextWake: () => new Uint8Array(18),
 };
@@ -176,7 +175,7 @@ test('a push that is over while wakes are out ends them', async (t) => {
 });
 
 test('without an address nothing is sent, and the UE may still dial', async (t) => {
-  const { deeds, enqueue, advance } = makeDevice({ triggerAddress: undefined });
+  const { deeds, enqueue, advance } = makeDevice({ triggerAddress: () => undefined });
   enqueue({ seq: 1 });
   await advance(0);
   t.deepEqual(deeds, ['announce at 0']);
@@ -291,7 +290,7 @@ test('an address that cannot be resolved for a while costs no second vector', as
 /** A carrier that fails the first `failures` times, then takes the trigger. */
 function failingCarrier(failures: number) {
   const calls: AbortSignal[] = [];
-  const send: DeviceOptions['triggers']['send'] = (_trigger, signal) => {
+  const send: DeviceTerms['triggers']['send'] = (_trigger, signal) => {
     calls.push(signal);
     if (calls.length > failures) return Promise.resolve(1);
     const error = new ExecError('ERR_EXEC_FAILED', 'modem: no carrier', { retryable: true });

@@ -35,7 +35,7 @@ function makeMode() {
     },
     clock,
     endsAt: clock.monotonic() + 90_500,
-    tell: (entry, outcome) => told.push({ entry, outcome }),
+    layer: { tell: (entry, outcome) => void told.push({ entry, outcome }) },
   });
   let seq = 0;
   const send = (count = 1): void => {

@@ -5,7 +5,12 @@ import type { OfferAnswer } from '../../src/codec/gpi-offer.ts';
 import { BsfError, ChannelError, GbaError } from '../../src/errors.ts';
 import { subscribe } from '../../src/lib/events.ts';
 import type { Announcement } from '../../src/naf/announcer.ts';
-import { Renewal, type RenewableLayer, type RenewalOptions } from '../../src/naf/renewal.ts';
+import {
+  Renewal,
+  type RenewableLayer,
+  type RenewalDevice,
+  type RenewalTerms,
+} from '../../src/naf/renewal.ts';
 import { announce } from '../../src/sa/association.ts';
 import { impi } from '../support/ladder.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -26,14 +31,14 @@ function makeAnnouncement(sessionId: number): Announcement {
 /** A key of 100 s whose renewal is due at 90 s and whose release is due at 95 s; `answers` are the UE's, in turn. */
 function makeRenewal(
   answers: (OfferAnswer | Error)[],
-  options: Partial<RenewalOptions> = {},
+  options: Partial<RenewalTerms> = {},
   layered: Partial<RenewableLayer> = {},
 ) {
   const clock = manualClock();
   const deeds: string[] = [];
   const made: Announcement[] = [];
   const layer: RenewableLayer = {
-    secured: { sa: makeSa() } as RenewableLayer['secured'],
+    bTid: makeSa().bTid,
     term: { endsAt: 100_000, lifetimeMs: 100_000 },
     takesOffers: true,
     used: true,
@@ -48,19 +53,21 @@ function makeRenewal(
     },
     ...layered,
   };
-  const renewal = new Renewal({
+  const device: RenewalDevice = {
     impi,
+    onAnnounced: () => undefined,
+    onReleased: () => deeds.push('look for another'),
+  };
+  const renewal = new Renewal(device, {
     clock,
-    announce: (_signal, resync) => {
+    announce: (_impi, _signal, resync) => {
       const announcement = makeAnnouncement(made.length + 1);
       deeds.push(`${clock.monotonic()}: announce${resync ? ' by AUTS' : ''}`);
       made.push(announcement);
       return Promise.resolve(announcement);
     },
-    when: 'always',
+    renew: 'always',
     isAnnounced: () => true,
-    onOffer: () => undefined,
-    onRelease: () => deeds.push('look for another'),
     random: () => 0,
     ...options,
   });
@@ -182,7 +189,7 @@ test.serial('AUTS that answers this very offer leads to another key, twice at mo
   const { advance } = makeRenewal(
     [],
     {
-      announce: (_signal, resync) => {
+      announce: (_impi, _signal, resync) => {
         const announcement = makeAnnouncement(made.length + 1);
         deeds.push(resync ? 'announce by AUTS' : 'announce');
         made.push(announcement);
@@ -222,10 +229,10 @@ test.serial('AUTS for another challenge, or none at all, changes nothing', async
 });
 
 test('nothing is offered to a plain client, over a layer that was not used where that matters, or at all when so chosen', async (t) => {
-  const cases: [Partial<RenewalOptions>, Partial<RenewableLayer>][] = [
+  const cases: [Partial<RenewalTerms>, Partial<RenewableLayer>][] = [
     [{}, { takesOffers: false }],
-    [{ when: 'used' }, { used: false }],
-    [{ when: 'never' }, {}],
+    [{ renew: 'used' }, { used: false }],
+    [{ renew: 'never' }, {}],
     [{ announce: undefined }, {}],
   ];
   for (const [options, layer] of cases) {
@@ -236,7 +243,7 @@ test('nothing is offered to a plain client, over a layer that was not used where
 });
 
 test('a layer that is used late is still offered a key', async (t) => {
-  const { deeds, layer, advance } = makeRenewal([], { when: 'used' }, { used: false });
+  const { deeds, layer, advance } = makeRenewal([], { renew: 'used' }, { used: false });
   await advance(91_000);
   Object.assign(layer, { used: true });
   await advance(3_000);
@@ -259,8 +266,9 @@ test('a layer under the new key begins anew', async (t) => {
   const { deeds, made, renewal, layer, advance } = makeRenewal([accepted]);
   await advance(90_000);
   const [first] = made;
-  const secured = { sa: first?.sa } as RenewableLayer['secured'];
-  renewal.serve({ ...layer, secured, term: { endsAt: 190_000, lifetimeMs: 100_000 } }, 0);
+  if (first === undefined) return t.fail('nothing was announced');
+  const { bTid } = first.sa;
+  renewal.serve({ ...layer, bTid, term: { endsAt: 190_000, lifetimeMs: 100_000 } }, 0);
   await advance(90_000);
   t.deepEqual(deeds.slice(2), ['180000: announce', '180000: offer 2']);
 });
@@ -268,7 +276,7 @@ test('a layer under the new key begins anew', async (t) => {
 async function closedWhileAsked(t: ExecutionContext, end: (renewal: Renewal) => void) {
   let answer = (announcement: Announcement): void => void announcement;
   const { deeds, renewal, advance, clock } = makeRenewal([], {
-    announce: (signal) =>
+    announce: (_impi, signal) =>
       new Promise((resolve, reject) => {
         answer = resolve;
         signal.addEventListener('abort', () => {
