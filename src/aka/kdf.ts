@@ -57,18 +57,29 @@ export function swapAutnStar(autn: Uint8Array, ik: Uint8Array): Uint8Array {
 }
 
 /** HKDF-SHA-256 with an empty salt (RFC 5869). `octets` is at most 8,160. */
-export function hkdfSha256(ikm: Uint8Array, info: string, octets: number): Uint8Array {
-  const prk = hmacSha256(EMPTY, ikm);
-  const infoOctets = utf8Bytes(info);
+export function hkdfSha256(ikm: Uint8Array, info: Uint8Array, octets: number): Uint8Array {
+  const prk = hkdfExtract(ikm);
+  const okm = hkdfExpand(prk, info, octets);
+  wipe(prk);
+  return okm;
+}
+
+/** Its first half, for those that make several keys of one: 32 octets, which the caller owns and wipes. */
+export function hkdfExtract(ikm: Uint8Array): Uint8Array {
+  return hmacSha256(EMPTY, ikm);
+}
+
+/** Its second half. */
+export function hkdfExpand(prk: Uint8Array, info: Uint8Array, octets: number): Uint8Array {
   const okm = new Uint8Array(octets);
   let block: Uint8Array = EMPTY;
   for (let at = 0; at < octets; at += 32) {
-    const next = hmacSha256(prk, block, infoOctets, Uint8Array.of(at / 32 + 1));
+    const next = hmacSha256(prk, block, info, Uint8Array.of(at / 32 + 1));
     wipe(block);
     block = next;
     okm.set(block.subarray(0, octets - at), at);
   }
-  wipe(prk, block);
+  wipe(block);
   return okm;
 }
 

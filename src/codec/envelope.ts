@@ -8,6 +8,7 @@ import {
   octetCount,
   toHex,
   uintBytes,
+  utf8Bytes,
   wipe,
 } from '../lib/bytes.ts';
 import { hmacSha256 } from '../lib/hmac.ts';
@@ -101,4 +102,4 @@ function malformed(rule: string): CodecError {
 /** Version 1 in bits 7-4, type 1 in bits 3-0; types 2 (wake) and 3 (AUTS) are reserved. */
 const HEADER_GPI = 0x11;
 const MAC_OCTETS = 8;
-const MAC_LABEL = 'gba-push upa-1 mac';
+const MAC_LABEL = utf8Bytes('gba-push upa-1 mac');

@@ -1,6 +1,6 @@
 /** GBA-PUSH-INFO in the project's own layout, profile gpi-1 (docs/wire.md; content: TS 33.223 3.1). */
 import { createCipheriv } from 'node:crypto';
-import { hkdfSha256 } from '../aka/kdf.ts';
+import { hkdfExpand, hkdfExtract } from '../aka/kdf.ts';
 import { CodecError } from '../errors.ts';
 import {
   bindingOf,
@@ -19,12 +19,14 @@ import {
 import {
   ByteReader,
   concat,
+  EMPTY,
   equalSecret,
   fromHex,
   octetCount,
   requireOctets,
   toHex,
   uintBytes,
+  utf8Bytes,
   wipe,
 } from '../lib/bytes.ts';
 import { hmacSha256 } from '../lib/hmac.ts';
@@ -131,9 +133,11 @@ export function sealGpi(info: GbaPushInfo, { key, impi }: GpiSeal): Uint8Array {
     encodeBsfFqdn(info.bsfFqdn, impi),
     encodeFqdn(info.nafFqdn, impi),
   );
-  const ciphertext = applyKeyStream(plaintext, key);
+  const prk = hkdfExtract(key);
+  const ciphertext = applyKeyStream(plaintext, prk);
   const sealed = { method, gbaU: info.gbaU, rand: info.rand, autn: info.autn, ciphertext };
-  const gpi = concat(authenticatedPart(sealed), macOf(sealed, key));
+  const gpi = concat(...authenticatedParts(sealed), macOf(sealed, prk));
+  wipe(prk);
   if (gpi.length > GPI_MAX_OCTETS) throw malformed('the NAF and BSF names are too long for a GPI');
   return gpi;
 }
@@ -144,10 +148,14 @@ export function sealGpi(info: GbaPushInfo, { key, impi }: GpiSeal): Uint8Array {
  * something that `sealGpi` does not make.
  */
 export function openGpi(gpi: DecodedGpi, { key, impi }: GpiSeal): GbaPushInfo {
-  if (!equalSecret(macOf(gpi, key), gpi.mac)) {
+  const prk = hkdfExtract(key);
+  const isGenuine = equalSecret(macOf(gpi, prk), gpi.mac);
+  const plaintext = isGenuine ? applyKeyStream(gpi.ciphertext, prk) : EMPTY;
+  wipe(prk);
+  if (!isGenuine) {
     throw new CodecError('ERR_GPI_MAC', 'the GPI was not sealed for this SIM and vector');
   }
-  const reader = new ByteReader(applyKeyStream(gpi.ciphertext, key), short);
+  const reader = new ByteReader(plaintext, short);
   const info = {
     gbaU: gpi.gbaU,
     rand: gpi.rand,
@@ -166,26 +174,26 @@ export function openGpi(gpi: DecodedGpi, { key, impi }: GpiSeal): GbaPushInfo {
   return info;
 }
 
-/** AES-128-CTR from counter 0: encryption and decryption alike. */
-function applyKeyStream(octets: Uint8Array, key: Uint8Array): Uint8Array {
-  const encryptionKey = hkdfSha256(key, ENCRYPTION_LABEL, 16);
-  const cipher = createCipheriv('aes-128-ctr', encryptionKey, new Uint8Array(16));
+/** AES-128-CTR from counter 0: encryption and decryption alike. `prk` is what HKDF extracts of K_gpi. */
+function applyKeyStream(octets: Uint8Array, prk: Uint8Array): Uint8Array {
+  const encryptionKey = hkdfExpand(prk, ENCRYPTION_LABEL, 16);
+  const cipher = createCipheriv('aes-128-ctr', encryptionKey, ZERO_COUNTER);
   wipe(encryptionKey);
   return Uint8Array.from(cipher.update(octets));
 }
 
 /** HMAC-SHA-256 over everything before the MAC, leftmost 16 octets. */
-function macOf(gpi: Omit<DecodedGpi, 'mac'>, key: Uint8Array): Uint8Array {
-  const macKey = hkdfSha256(key, MAC_LABEL, 32);
-  const mac = hmacSha256(macKey, authenticatedPart(gpi));
+function macOf(gpi: Omit<DecodedGpi, 'mac'>, prk: Uint8Array): Uint8Array {
+  const macKey = hkdfExpand(prk, MAC_LABEL, 32);
+  const mac = hmacSha256(macKey, ...authenticatedParts(gpi));
   wipe(macKey);
   return mac.subarray(0, MAC_OCTETS);
 }
 
-function authenticatedPart(gpi: Omit<DecodedGpi, 'mac'>): Uint8Array {
+function authenticatedParts(gpi: Omit<DecodedGpi, 'mac'>): Uint8Array[] {
   const bits = METHODS.find(([name]) => name === gpi.method)?.[1] ?? 0;
   const header = (VERSION << 4) | (gpi.gbaU ? GBA_U : 0) | bits;
-  return concat(uintBytes(header, 1), gpi.rand, gpi.autn, gpi.ciphertext);
+  return [Uint8Array.of(header), gpi.rand, gpi.autn, gpi.ciphertext];
 }
 
 function short(wanted: number, left: number): CodecError {
@@ -213,7 +221,8 @@ const EXPERIMENTAL_METHODS: ReadonlyMap<string, GpiMethod> = new Map([
   ['ff00000003', 'dm'],
 ]);
 const MAC_OCTETS = 16;
+const ZERO_COUNTER = new Uint8Array(16);
 /** Header, RAND, AUTN; lifetime, expiry, Ua id, P-TID, BSF code 00, a NAF name of one octet; MAC. */
 const MIN_OCTETS = 33 + 25 + 1 + 2 + MAC_OCTETS;
-const MAC_LABEL = 'gba-push gpi-1 mac';
-const ENCRYPTION_LABEL = 'gba-push gpi-1 enc';
+const MAC_LABEL = utf8Bytes('gba-push gpi-1 mac');
+const ENCRYPTION_LABEL = utf8Bytes('gba-push gpi-1 enc');

@@ -45,7 +45,7 @@ const octets8 = new Uint8Array(8);
 
 test('the vector seals to the pinned octets and verifies', (t) => {
   t.is(toHex(sealEnvelope({ sessionId, connect, gpi }, ksNaf)), toHex(sealed));
-  t.is(toHex(hkdfSha256(ksNaf, 'gba-push upa-1 mac', 32)), toHex(octetsOf('upaMacKey')));
+  t.is(toHex(hkdfSha256(ksNaf, utf8Bytes('gba-push upa-1 mac'), 32)), toHex(octetsOf('upaMacKey')));
   const decoded = decodeEnvelope(sealed);
   t.is(decoded.sessionId, sessionId);
   t.deepEqual(decoded.connect, connect);

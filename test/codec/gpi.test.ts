@@ -33,7 +33,7 @@ const tls12Cbc = parseUaSecurityProtocolId('01000100ae');
 
 /** Seals any plaintext under any header, as only somebody with the key and no care could. */
 function forge(plaintext: Uint8Array, header = 0x11): DecodedGpi {
-  const encryptionKey = hkdfSha256(seal.key, 'gba-push gpi-1 enc', 16);
+  const encryptionKey = hkdfSha256(seal.key, utf8Bytes('gba-push gpi-1 enc'), 16);
   const ciphertext = createCipheriv('aes-128-ctr', encryptionKey, new Uint8Array(16));
   const body = concat(
     Uint8Array.of(header),
@@ -41,7 +41,7 @@ function forge(plaintext: Uint8Array, header = 0x11): DecodedGpi {
     pushInfo.autn,
     ciphertext.update(plaintext),
   );
-  const mac = hmac(sha256, hkdfSha256(seal.key, 'gba-push gpi-1 mac', 32), body);
+  const mac = hmac(sha256, hkdfSha256(seal.key, utf8Bytes('gba-push gpi-1 mac'), 32), body);
   return decodeGpi(concat(body, mac.subarray(0, 16)));
 }
 
@@ -49,8 +49,11 @@ test('K_gpi is the NAF key of the reserved NAF_Id', (t) => {
   const ks = ksOf(octetsOf('ck'), octetsOf('ik'));
   const key = deriveKsNaf({ ks, rand: pushInfo.rand, impi, nafId: GPI_NAF_ID });
   t.is(toHex(key), toHex(octetsOf('gpiKey')));
-  t.is(toHex(hkdfSha256(key, 'gba-push gpi-1 mac', 32)), toHex(octetsOf('gpiMacKey')));
-  t.is(toHex(hkdfSha256(key, 'gba-push gpi-1 enc', 16)), toHex(octetsOf('gpiEncryptionKey')));
+  t.is(toHex(hkdfSha256(key, utf8Bytes('gba-push gpi-1 mac'), 32)), toHex(octetsOf('gpiMacKey')));
+  t.is(
+    toHex(hkdfSha256(key, utf8Bytes('gba-push gpi-1 enc'), 16)),
+    toHex(octetsOf('gpiEncryptionKey')),
+  );
 });
 
 test('the vector seals to the pinned octets and opens again', (t) => {
