@@ -8,7 +8,7 @@ export function ipOctets(text: string): Uint8Array | undefined {
 
 /** The text of 4 or 16 octets. @throws RangeError for any other number. */
 export function ipText(octets: Uint8Array): string {
-  if (octets.length === 4) return octets.join('.');
+  if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`;
   if (octets.length !== 16) throw new RangeError('an IP address is 4 or 16 octets');
   const groups = Array.from({ length: 8 }, (_, i) =>
     view(octets)
@@ -41,10 +41,27 @@ export function isNumericName(text: string): boolean {
   return /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/i.test(text);
 }
 
+/** Four decimal numbers below 256, none with a zero in front. */
 function ipv4Octets(text: string): Uint8Array | undefined {
-  if (!/^(?:(?:0|[1-9]\d{0,2})(?:\.(?!$)|$)){4}$/.test(text)) return undefined;
-  const octets = text.split('.').map(Number);
-  return octets.every((octet) => octet <= 255) ? Uint8Array.from(octets) : undefined;
+  if (text.length > 15) return undefined;
+  const octets = new Uint8Array(4);
+  let at = 0;
+  let value = NO_DIGIT;
+  for (let i = 0; i < text.length; i += 1) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (digit >= 0 && digit <= 9 && value !== 0) {
+      value = value === NO_DIGIT ? digit : value * 10 + digit;
+      if (value > 255) return undefined;
+    } else if (text[i] === '.' && value !== NO_DIGIT && at < 3) {
+      octets[at] = value;
+      at += 1;
+      value = NO_DIGIT;
+    } else {
+      return undefined;
+    }
+  }
+  octets[3] = value;
+  return at === 3 && value !== NO_DIGIT ? octets : undefined;
 }
 
 function ipv6Octets(text: string): Uint8Array | undefined {
@@ -65,3 +82,5 @@ function canonicalIpv6(text: string): string {
 }
 
 const PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+const ZERO = 0x30;
+const NO_DIGIT = -1;

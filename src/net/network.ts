@@ -1,6 +1,5 @@
 /** Sets of IP addresses, and the addresses of names. */
 import { lookup as dnsLookup } from 'node:dns/promises';
-import { BlockList } from 'node:net';
 import { expected } from '../codec/address.ts';
 import { ipOctets } from '../lib/ip.ts';
 
@@ -26,16 +25,27 @@ export function parseNetwork(text: string): Network {
   if (octets === undefined || prefix > width) {
     throw expected('an IP address, alone or with /bits', text);
   }
-  const list = new BlockList();
-  list.addSubnet(address, prefix, familyOf(octets));
+  const network = inIpv6(octets);
+  const bitsAlike = prefix + 128 - width;
   return {
     contains(candidate) {
       const inside = ipOctets(candidate);
-      return inside !== undefined && list.check(candidate, familyOf(inside));
+      return inside !== undefined && beginAlike(inIpv6(inside), network, bitsAlike);
     },
   };
 }
 
-function familyOf(octets: Uint8Array): 'ipv4' | 'ipv6' {
-  return octets.length === 4 ? 'ipv4' : 'ipv6';
+/** 16 octets: an IPv4 address as the IPv4-mapped address that stands for it. */
+function inIpv6(octets: Uint8Array): Uint8Array {
+  if (octets.length === 16) return octets;
+  const mapped = new Uint8Array(16);
+  mapped.fill(0xff, 10, 12);
+  mapped.set(octets, 12);
+  return mapped;
+}
+
+function beginAlike(a: Uint8Array, b: Uint8Array, bits: number): boolean {
+  const whole = bits >> 3;
+  for (let i = 0; i < whole; i += 1) if (a[i] !== b[i]) return false;
+  return (((a[whole] ?? 0) ^ (b[whole] ?? 0)) & (0xff00 >> (bits & 7)) & 0xff) === 0;
 }

@@ -53,12 +53,13 @@ export async function resolveConnect(
   const rules = (policy.get(nafFqdn) ?? policy.get('*') ?? OWN_ADDRESS).filter(
     (rule) => rule.port === '*' || rule.port === port,
   );
-  const networks = rules.flatMap((rule) => (rule.kind === 'network' ? [rule.network] : []));
-  const names = rules.flatMap((rule) => (rule.kind === 'name' ? [rule.name] : []));
   const permits = async (address: string): Promise<boolean> => {
-    if (networks.some((network) => network.contains(address))) return true;
-    for (const rule of names) {
-      const name = rule === 'own' ? nafFqdn : rule;
+    for (const rule of rules) {
+      if (rule.kind === 'network' && rule.network.contains(address)) return true;
+    }
+    for (const rule of rules) {
+      if (rule.kind !== 'name') continue;
+      const name = rule.name === 'own' ? nafFqdn : rule.name;
       if (name === host || (await addressesOf(name, lookup)).includes(address)) return true;
     }
     return false;
