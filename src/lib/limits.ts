@@ -13,17 +13,27 @@ export function recentSet(
   clock: Clock,
   { entries, forMs }: { readonly entries: number; readonly forMs: number },
 ): RecentSet {
-  const forgottenAt = new Map<string, number>();
+  const places = new Map<string, number>();
+  // A ring, in the order in which they came: the first key of a Map is found past all that were deleted.
+  const ring: { readonly key: string; readonly forgottenAt: number }[] = [];
+  let next = 0;
+  const drop = (place: number): void => {
+    const key = ring[place]?.key;
+    if (key !== undefined && places.get(key) === place) places.delete(key);
+  };
   return {
-    has: (key) => (forgottenAt.get(key) ?? -Infinity) > clock.monotonic(),
+    has(key) {
+      const place = places.get(key);
+      return place !== undefined && (ring[place]?.forgottenAt ?? -Infinity) > clock.monotonic();
+    },
     add(key) {
-      forgottenAt.delete(key);
-      forgottenAt.set(key, clock.monotonic() + forMs);
-      const [oldest] = forgottenAt.keys();
-      if (forgottenAt.size > entries && oldest !== undefined) forgottenAt.delete(oldest);
+      drop(next);
+      ring[next] = { key, forgottenAt: clock.monotonic() + forMs };
+      places.set(key, next);
+      next = (next + 1) % entries;
     },
     delete(key) {
-      forgottenAt.delete(key);
+      places.delete(key);
     },
   };
 }
