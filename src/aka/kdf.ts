@@ -3,7 +3,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Impi, NafId } from '../ids.ts';
-import { concat, EMPTY, requireOctets, uintBytes, utf8Bytes, wipe, xor } from '../lib/bytes.ts';
+import { concat, EMPTY, requireOctets, utf8Bytes, wipe, writeUint, xor } from '../lib/bytes.ts';
 import { hmacSha256 } from '../lib/hmac.ts';
 
 /** What a NAF key is derived from (TS 33.220 B.3). */
@@ -41,8 +41,18 @@ export function deriveKsIntNaf(input: NafKeyInput): Uint8Array {
  * @throws RangeError when FC is no octet, or a parameter is longer than 65,535 octets.
  */
 export function kdf(key: Uint8Array, fc: number, ...parameters: readonly Uint8Array[]): Uint8Array {
-  const s = parameters.flatMap((p) => [p, uintBytes(p.length, 2)]);
-  return hmac(sha256, key, concat(uintBytes(fc, 1), ...s));
+  let length = 1;
+  for (const parameter of parameters) length += parameter.length + 2;
+  const s = new Uint8Array(length);
+  writeUint(s, 0, fc, 1);
+  let at = 1;
+  for (const parameter of parameters) {
+    s.set(parameter, at);
+    at += parameter.length;
+    writeUint(s, at, parameter.length, 2);
+    at += 2;
+  }
+  return hmac(sha256, key, s);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Sequence numbers: how an HSS allots them and a USIM accepts them (TS 33.102 Annex C). */
 import { AkaError, StoreError } from '../errors.ts';
-import { ByteReader, concat, requireOctets, uintBytes, view, writeUint } from '../lib/bytes.ts';
+import { ByteReader, concat, requireOctets, uintBytes, view } from '../lib/bytes.ts';
 
 /** SQN = SEQ (43 bits) || IND (5 bits), as C.1.1.1 and the example profiles of C.3 have it. */
 export interface Sqn {
@@ -102,19 +102,25 @@ export function decodeGenerator(octets: Uint8Array): SqnGenerator {
 
 /** 193 octets: layout 01, then 32 times SEQ_MS (6). */
 export function encodeArray(array: SqnArray): Uint8Array {
-  const out = new Uint8Array(1 + IND_VALUES * SEQ_OCTETS);
-  out[0] = LAYOUT;
-  for (const [ind, seq] of array.entries()) {
-    writeUint(out, 1 + ind * SEQ_OCTETS, seq, SEQ_OCTETS);
+  const out = new Uint8Array(ARRAY_OCTETS);
+  const state = view(out);
+  state[0] = LAYOUT;
+  for (let ind = 0; ind < IND_VALUES; ind += 1) {
+    state.writeUIntBE(array[ind] ?? 0, 1 + ind * SEQ_OCTETS, SEQ_OCTETS);
   }
   return out;
 }
 
 /** @throws StoreError ERR_STORE_CORRUPT for anything that `encodeArray` does not write. */
 export function decodeArray(octets: Uint8Array): SqnArray {
-  const reader = openState(octets);
-  const array = Array.from({ length: IND_VALUES }, () => readSeq(reader));
-  if (reader.left > 0) throw corrupt();
+  if (octets.length !== ARRAY_OCTETS || octets[0] !== LAYOUT) throw corrupt();
+  const state = view(octets);
+  const array: number[] = [];
+  for (let at = 1; at < ARRAY_OCTETS; at += SEQ_OCTETS) {
+    const seq = state.readUIntBE(at, SEQ_OCTETS);
+    if (seq > SEQ_MAX) throw corrupt();
+    array.push(seq);
+  }
   return array;
 }
 
@@ -140,5 +146,6 @@ function corrupt(): StoreError {
 const LAYOUT = 1;
 const SQN_OCTETS = 6;
 const SEQ_OCTETS = 6;
+const ARRAY_OCTETS = 1 + IND_VALUES * SEQ_OCTETS;
 const IND_PER_USE = IND_VALUES / 2;
 const FIRST_IND: Readonly<Record<SqnUse, number>> = { push: 16, ub: 0 };
