@@ -9,7 +9,7 @@ import { concat, uintBytes, utf8Bytes, view, type ByteReader } from '../lib/byte
  */
 export function encodeFqdn(name: Fqdn, impi: Impi): Uint8Array {
   const home = homePublicDomain(impi);
-  const atHome = home !== undefined && name.endsWith(home) && name.length > home.length;
+  const atHome = isAtHome(name, home);
   const text = atHome ? name.slice(0, -home.length) : name;
   return concat(uintBytes((atHome ? AT_HOME : 0) | text.length, 1), utf8Bytes(text));
 }
@@ -36,18 +36,21 @@ export function decodeBsfFqdn(reader: ByteReader, impi: Impi): Fqdn {
 
 function decodeText(code: number, reader: ByteReader, impi: Impi): Fqdn {
   const text = view(reader.take(code & LENGTH)).toString('latin1');
-  const name = parseFqdn((code & AT_HOME) === 0 ? text : text + homeOf(impi));
-  const read = concat(uintBytes(code, 1), utf8Bytes(text));
-  if (!view(read).equals(encodeFqdn(name, impi))) {
+  const codedAtHome = (code & AT_HOME) !== 0;
+  const home = homePublicDomain(impi);
+  if (codedAtHome && home === undefined) {
+    throw malformed('the IMPI has no home network that bit 7 could mean');
+  }
+  const written = codedAtHome ? text + (home ?? '') : text;
+  const name = parseFqdn(written);
+  if (name !== written || isAtHome(name, home) !== codedAtHome) {
     throw malformed('a name in a GPI is lower case, and a home name has bit 7 set');
   }
   return name;
 }
 
-function homeOf(impi: Impi): string {
-  const home = homePublicDomain(impi);
-  if (home === undefined) throw malformed('the IMPI has no home network that bit 7 could mean');
-  return home;
+function isAtHome(name: string, home: string | undefined): home is string {
+  return home !== undefined && name.endsWith(home) && name.length > home.length;
 }
 
 function malformed(rule: string): CodecError {
