@@ -94,7 +94,10 @@ export type SecurityAssociation = LiveSa | Closed;
 export function announce(terms: SaTerms, key: Uint8Array, uiccKey?: Uint8Array): Announced {
   requireOctets('a NAF key', key, 32);
   if (uiccKey) requireOctets('a NAF key', uiccKey, 32);
-  return { ...terms, state: 'announced', key, ...(uiccKey && { uiccKey }) };
+  const { bTid, pTid, impi, nafFqdn, binding, expiresAt, dial } = terms;
+  const sa = { bTid, pTid, impi, nafFqdn, binding, expiresAt, state: 'announced', key } as const;
+  if (!dial && !uiccKey) return sa;
+  return { ...sa, ...(uiccKey && { uiccKey }), ...(dial && { dial }) };
 }
 
 /** One that was written down: under a proved key a handshake suffices. The keys are its own from here on. */
