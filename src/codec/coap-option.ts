@@ -165,10 +165,22 @@ export function numberAfter(option: CoapOption, key: string): number | undefined
   return value;
 }
 
-/** The integer of the first option of that number, when there is one. @throws CodecError ERR_COAP_MALFORMED. */
-export function findUint(options: readonly CoapOption[], number: number): number | undefined {
+/** Undefined for a value of more than `most` octets, which says nothing (RFC 7252 5.4.3). */
+export function uintWithin(option: CoapOption, most: number): number | undefined {
+  return lengthOf(option) <= most ? uintValue(option) : undefined;
+}
+
+/**
+ * The integer of the first option of that number. One of more than `most` octets is as if it were not
+ * there, as is any after the first (RFC 7252 5.4.3, 5.4.5).
+ */
+export function findUint(
+  options: readonly CoapOption[],
+  number: number,
+  most = 4,
+): number | undefined {
   const option = findOption(options, number);
-  return option && uintValue(option);
+  return option && uintWithin(option, most);
 }
 
 /** The Uri-Path segments; none for the root. @throws CodecError ERR_COAP_MALFORMED unless all are UTF-8. */
@@ -192,19 +204,40 @@ export function isCritical(number: number): boolean {
   return (number & 1) === 1;
 }
 
-/** The first critical option that is not in `known`: a request that has one is answered 4.02 (RFC 7252 5.4.1). */
+/**
+ * The first critical option that is not in `known`: a request that has one is answered 4.02. So is one that
+ * is longer or shorter than it may be, or comes more often (RFC 7252 5.4.1, 5.4.3, 5.4.5).
+ */
 export function unrecognisedCritical(
   options: readonly CoapOption[],
   known: ReadonlySet<number>,
 ): number | undefined {
-  for (const { number } of options) if (isCritical(number) && !known.has(number)) return number;
+  let last = 0;
+  for (const option of options) {
+    const { number } = option;
+    if (isCritical(number) && !(known.has(number) && isWellFormed(option, last))) return number;
+    last = number;
+  }
   return undefined;
+}
+
+function isWellFormed(option: CoapOption, last: number): boolean {
+  const form = FORMS.get(option.number);
+  if (form === undefined) return true;
+  const { least, most, repeats } = form;
+  const length = lengthOf(option);
+  return length >= least && length <= most && (repeats || option.number !== last);
 }
 
 /** Where an option's octets are: in the middle of the frame that it came in, unless it was made here. */
 function spanOf(option: CoapOption): Pick<ReceivedOption, 'octets' | 'start' | 'end'> {
   if (option instanceof ReceivedOption) return option;
   return { octets: option.value, start: 0, end: option.value.length };
+}
+
+function lengthOf(option: CoapOption): number {
+  const { start, end } = spanOf(option);
+  return end - start;
 }
 
 function startsWith(octets: Uint8Array, start: number, text: string): boolean {
@@ -236,6 +269,15 @@ export function viewOf(octets: Uint8Array, start: number, end: number): Uint8Arr
   if (start === end) return EMPTY;
   return new Uint8Array(octets.buffer, octets.byteOffset + start, end - start);
 }
+
+/** Lengths of critical options in octets, and whether one may come more than once (RFC 7252 5.10). */
+const FORMS: ReadonlyMap<number, { least: number; most: number; repeats: boolean }> = new Map([
+  [OPTION.URI_HOST, { least: 1, most: 255, repeats: false }],
+  [OPTION.URI_PORT, { least: 0, most: 2, repeats: false }],
+  [OPTION.URI_PATH, { least: 0, most: 255, repeats: true }],
+  [OPTION.URI_QUERY, { least: 0, most: 255, repeats: true }],
+  [OPTION.ACCEPT, { least: 0, most: 2, repeats: false }],
+]);
 
 /** As many as any double holds exactly. */
 const MAX_DIGITS = 15;

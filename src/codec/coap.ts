@@ -1,5 +1,12 @@
 /** CoAP messages and their codes (RFC 7252 3, 12.1; RFC 8323 5). */
-import type { CoapOption, OptionWriter, OutgoingOption } from './coap-option.ts';
+import { CodecError } from '../errors.ts';
+import {
+  OPTION,
+  unrecognisedCritical,
+  type CoapOption,
+  type OptionWriter,
+  type OutgoingOption,
+} from './coap-option.ts';
 
 export interface CoapMessage {
   /** Class in the upper 3 bits, detail in the lower 5: 0x41 is 2.01. */
@@ -47,12 +54,50 @@ export const CODE = {
   BAD_GATEWAY: 0xa2,
   SERVICE_UNAVAILABLE: 0xa3,
   GATEWAY_TIMEOUT: 0xa4,
+  PROXYING_NOT_SUPPORTED: 0xa5,
   CSM: 0xe1,
   PING: 0xe2,
   PONG: 0xe3,
   RELEASE: 0xe4,
   ABORT: 0xe5,
 } as const;
+
+/** A request that cannot be served, whatever it is for; `answer` is the code that says so. */
+export class RequestError extends CodecError {
+  readonly answer: number;
+
+  constructor(answer: number, why: string) {
+    super('ERR_COAP_MALFORMED', why);
+    this.answer = answer;
+  }
+}
+
+/**
+ * @throws RequestError 5.05 for a request to a proxy (RFC 7252 5.10.2), 4.02 for a critical option that is
+ * not in `recognised`, or not as it should be.
+ */
+export function requireRecognised(
+  options: readonly CoapOption[],
+  recognised: ReadonlySet<number>,
+): void {
+  const number = unrecognisedCritical(options, recognised);
+  if (number === undefined) return;
+  if (options.some((option) => PROXY.has(option.number))) {
+    throw new RequestError(CODE.PROXYING_NOT_SUPPORTED, 'this is no proxy');
+  }
+  throw new RequestError(CODE.BAD_OPTION, `option ${number} is not known here`);
+}
+
+/** @throws RequestError 4.05 for a method that no resource here has (RFC 7252 5.8, 8132). */
+export function requireMethod(code: number): void {
+  if (code <= CODE.DELETE) return;
+  throw new RequestError(
+    CODE.METHOD_NOT_ALLOWED,
+    `the method ${formatCode(code)} is not known here`,
+  );
+}
+
+const PROXY: ReadonlySet<number> = new Set([OPTION.PROXY_URI, OPTION.PROXY_SCHEME]);
 
 /** Class 0 but not Empty (RFC 7252 12.1.1). */
 export function isRequest(code: number): boolean {

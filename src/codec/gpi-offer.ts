@@ -1,7 +1,7 @@
 /** A GPI inside an open layer, `POST /gpi`, and what the UE says to it (docs/wire.md). */
 import { CodecError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import { CODE, type CoapMessage } from './coap.ts';
+import { CODE, requireRecognised, type CoapMessage } from './coap.ts';
 import {
   findUint,
   NO_OPTIONS,
@@ -9,7 +9,6 @@ import {
   pathSegments,
   stringOption,
   uintOption,
-  unrecognisedCritical,
 } from './coap-option.ts';
 import { bare, type CoapBody } from './push.ts';
 
@@ -42,11 +41,10 @@ export function isOffer({ code, options }: CoapMessage): boolean {
   return path.length === 1 && path[0] === 'gpi';
 }
 
-/** The envelope in it. @throws CodecError ERR_COAP_MALFORMED for a critical option or another media type. */
+/** The envelope in it. @throws CodecError ERR_COAP_MALFORMED for another media type, a RequestError for a critical option. */
 export function parseOffer({ options, payload }: CoapMessage): Uint8Array {
-  const unknown = unrecognisedCritical(options, RECOGNISED);
-  if (unknown !== undefined) throw malformed(`option ${unknown}, which is not known here`);
-  if (findUint(options, OPTION.CONTENT_FORMAT) !== GPI_CONTENT_FORMAT) {
+  requireRecognised(options, RECOGNISED);
+  if (findUint(options, OPTION.CONTENT_FORMAT, 2) !== GPI_CONTENT_FORMAT) {
     throw malformed(`another Content-Format than ${GPI_CONTENT_FORMAT}`);
   }
   return payload;
@@ -75,18 +73,10 @@ export function parseOfferAnswer({ code, options, payload }: CoapMessage): Offer
   if (code >> 5 === 2) return { kind: 'accepted' };
   if (code === CODE.CONFLICT) return { kind: 'out-of-step', message: payload };
   if (code === CODE.TOO_MANY_REQUESTS || code >> 5 === 5) {
-    const maxAge = readable(() => findUint(options, OPTION.MAX_AGE));
-    return { kind: 'not-now', afterMs: (maxAge ?? DEFAULT_MAX_AGE_SECONDS) * 1_000 };
+    const maxAge = findUint(options, OPTION.MAX_AGE) ?? DEFAULT_MAX_AGE_SECONDS;
+    return { kind: 'not-now', afterMs: maxAge * 1_000 };
   }
   return { kind: UNKNOWN.has(code) ? 'unknown' : 'refused' };
-}
-
-function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
 
 function malformed(what: string): CodecError {

@@ -2,7 +2,13 @@
 import { CodecError } from '../errors.ts';
 import { parsePushId, type PushId } from '../ids.ts';
 import { EMPTY, utf8Bytes, utf8Text } from '../lib/bytes.ts';
-import { CODE, type CoapMessage, type OutgoingMessage } from './coap.ts';
+import {
+  CODE,
+  requireMethod,
+  requireRecognised,
+  type CoapMessage,
+  type OutgoingMessage,
+} from './coap.ts';
 import {
   findQuery,
   findUint,
@@ -16,7 +22,7 @@ import {
   stringOption,
   stringValue,
   uintOption,
-  uintValue,
+  uintWithin,
   type CoapOption,
 } from './coap-option.ts';
 import { PushOptions } from './push-options.ts';
@@ -57,8 +63,13 @@ const INTERRUPTED = utf8Bytes('interrupted');
 /** RFC 7252 5.10.5. */
 const DEFAULT_MAX_AGE_SECONDS = 60;
 const RETRY_MS = 1_000;
-/** Critical options that a client adds by itself, and that say nothing here. */
-const TOLERATED: ReadonlySet<number> = new Set([OPTION.URI_HOST, OPTION.URI_PORT]);
+/** Host and port are what a client adds by itself, and say nothing here. */
+const RECOGNISED: ReadonlySet<number> = new Set([
+  OPTION.URI_HOST,
+  OPTION.URI_PORT,
+  OPTION.URI_PATH,
+  OPTION.URI_QUERY,
+]);
 
 const PATH_REGISTRATION = stringOption(OPTION.URI_PATH, '.push');
 
@@ -67,16 +78,22 @@ export function pushRequest(push: PushMessage, ttlSeconds: number): CoapBody {
   return { code: CODE.PUT, options: new PushOptions(push, ttlSeconds), payload: push.payload };
 }
 
+/** @throws RequestError for a request that is not for this UE whatever it asks: 4.02, 4.05, 5.05. */
+export function requirePlain({ code, options }: CoapMessage): void {
+  requireRecognised(options, RECOGNISED);
+  requireMethod(code);
+}
+
 /**
  * Reads a `PUT` below `/push`, in one pass; undefined for any other message.
- * @throws CodecError ERR_COAP_MALFORMED, ERR_ID_MALFORMED.
+ * @throws CodecError ERR_COAP_MALFORMED, ERR_ID_MALFORMED, a RequestError for a critical option.
  */
 export function parsePush(message: ReceivedMessage): PushMessage | undefined {
   if (message.code !== CODE.PUT || !message.has(OPTION.URI_PATH)) return undefined;
   let segments = 0;
   let id = '';
-  let contentFormat = OCTET_STREAM;
-  let unknown = false;
+  let contentFormat: number | undefined;
+  let others = false;
   const query = { u: URGENCIES.indexOf('normal'), ttl: 0, seq: 0 };
   const option = message.walk();
   while (option.next()) {
@@ -88,18 +105,18 @@ export function parsePush(message: ReceivedMessage): PushMessage | undefined {
     } else if (number === OPTION.URI_QUERY) {
       readQuery(option, query);
     } else if (number === OPTION.CONTENT_FORMAT) {
-      contentFormat = uintValue(option);
-    } else if (isCritical(number) && !TOLERATED.has(number)) {
-      unknown = true;
+      contentFormat ??= uintWithin(option, 2) ?? OCTET_STREAM;
+    } else if (isCritical(number)) {
+      others = true;
     }
   }
+  if (others) requireRecognised(message.options, RECOGNISED);
   const urgency = URGENCIES[query.u];
-  if (unknown) malformed('a critical option that is unknown here');
   if (segments > 2) malformed('more than an id below /push');
   if (urgency === undefined) malformed('u= outside 0 to 3');
-  if (contentFormat > 0xffff) malformed('a Content-Format of more than 16 bits');
   const { ttl: ttlSeconds, seq } = query;
   const { payload } = message;
+  contentFormat ??= OCTET_STREAM;
   return { id: parsePushId(id), urgency, ttlSeconds, seq, contentFormat, payload };
 }
 

@@ -1,16 +1,7 @@
 /** What a UE asks of the NAF: pushes by PUT, or as notifications of `/push` (RFC 7641; docs/wire.md). */
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
-import { CODE, type CoapMessage } from './coap.ts';
-import {
-  findOption,
-  findUint,
-  NO_OPTIONS,
-  OPTION,
-  pathSegments,
-  uintOption,
-  uintValue,
-  unrecognisedCritical,
-} from './coap-option.ts';
+import { CODE, requireMethod, requireRecognised, type CoapMessage } from './coap.ts';
+import { findUint, NO_OPTIONS, OPTION, pathSegments, uintOption } from './coap-option.ts';
 import { bare, OCTET_STREAM, parseRegistration, type CoapBody } from './push.ts';
 
 export type UeRequest =
@@ -26,11 +17,14 @@ export type UeRequest =
 /** The answer to `GET /push` with Observe 1: between pushes the resource is empty. */
 export const NOTHING_NOW = bare(CODE.CONTENT);
 
-/** Reads any request. @throws CodecError ERR_COAP_MALFORMED when an option that matters cannot be read. */
+/**
+ * Reads any request. @throws CodecError ERR_COAP_MALFORMED when an option that matters cannot be read, a
+ * RequestError for a method or a critical option that is known nowhere here.
+ */
 export function parseUeRequest(message: CoapMessage): UeRequest {
   const { code, options } = message;
-  const unknown = unrecognisedCritical(options, RECOGNISED);
-  if (unknown !== undefined) return none(CODE.BAD_OPTION, `option ${unknown} is not known here`);
+  requireRecognised(options, RECOGNISED);
+  requireMethod(code);
   const [resource, ...below] = pathSegments(options);
   if (below.length > 0 || (resource !== 'push' && resource !== '.push')) {
     return none(CODE.NOT_FOUND);
@@ -70,12 +64,10 @@ export function notification(
 
 /** Observe is elective: with another value it says nothing, and the request is a plain GET (RFC 7252 5.4.1). */
 function observe({ options }: CoapMessage): UeRequest {
-  const option = findOption(options, OPTION.OBSERVE);
-  const value = option !== undefined && option.value.length <= 3 ? uintValue(option) : undefined;
+  const value = findUint(options, OPTION.OBSERVE, 3);
   if (value === 1) return { kind: 'cancel' };
   if (value !== 0) return none(NOT_ALLOWED, 'GET /push needs Observe');
   const contentFormat = findUint(options, OPTION.ACCEPT) ?? OCTET_STREAM;
-  if (contentFormat > 0xffff) return none(CODE.BAD_OPTION, 'Accept has more than 16 bits');
   return { kind: 'observe', contentFormat };
 }
 

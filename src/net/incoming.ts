@@ -1,5 +1,5 @@
 /** The peer's requests: each one's answer, and who waits until all are answered (RFC 8323 5.4). */
-import { CODE, type OutgoingMessage } from '../codec/coap.ts';
+import { CODE, RequestError, type OutgoingMessage } from '../codec/coap.ts';
 import { NO_OPTIONS, OPTION } from '../codec/coap-option.ts';
 import type { ReceivedMessage } from '../codec/received.ts';
 import { CodecError } from '../errors.ts';
@@ -65,7 +65,8 @@ export class Incoming {
       this.#owner.onRequest(request, respond);
     } catch (error) {
       if (!(error instanceof CodecError) || answered) throw error;
-      respond({ code: CODE.BAD_REQUEST, payload: utf8Bytes(error.message) });
+      const code = error instanceof RequestError ? error.answer : CODE.BAD_REQUEST;
+      respond({ code, payload: utf8Bytes(error.message) });
     }
   }
 

@@ -67,10 +67,7 @@ export function refuseCritical({ code, options }: CoapMessage): void {
   );
 }
 
-/**
- * The size that a CSM states, when it does. @throws CodecError ERR_COAP_MALFORMED, a SignalError for
- * fewer than 64 octets.
- */
+/** The size that a CSM states, when it does. @throws SignalError for fewer than 64 octets. */
 export function statedMaxMessageSize({ options }: CoapMessage): number | undefined {
   const size = findUint(options, SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE);
   if (size === undefined || size >= LEAST_MAX_MESSAGE_SIZE) return size;
@@ -91,9 +88,8 @@ export interface ReleaseNotice {
   readonly diagnostic?: string;
 }
 
-/** @throws CodecError ERR_COAP_MALFORMED. */
 export function readRelease({ options, payload }: CoapMessage): ReleaseNotice {
-  const holdOffSeconds = findUint(options, SIGNAL_OPTION.RELEASE_HOLD_OFF);
+  const holdOffSeconds = findUint(options, SIGNAL_OPTION.RELEASE_HOLD_OFF, 3);
   const diagnostic = diagnosticText(payload);
   return {
     ...(holdOffSeconds !== undefined && { holdOffSeconds }),

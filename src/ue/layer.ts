@@ -7,6 +7,7 @@ import {
   isForget,
   parsePush,
   pushAnswer,
+  requirePlain,
   registration,
   type PushMessage,
 } from '../codec/push.ts';
@@ -114,7 +115,10 @@ export class UeLayer {
       this.#options.delivery.submit(push, (answer) => {
         respond(pushAnswer(answer));
       });
-    } else if (isForget(request)) {
+      return;
+    }
+    requirePlain(request);
+    if (isForget(request)) {
       respond(bare(CODE.DELETED));
       this.#options.onForget();
     } else if (isOffer(request)) {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { CODE } from '../../src/codec/coap.ts';
+import { CODE, RequestError } from '../../src/codec/coap.ts';
 import { OPTION, pathOptions, uintOption } from '../../src/codec/coap-option.ts';
 import {
   GPI_CONTENT_FORMAT,
@@ -12,7 +12,7 @@ import {
   type OfferAnswer,
 } from '../../src/codec/gpi-offer.ts';
 import { CodecError } from '../../src/errors.ts';
-import { EMPTY } from '../../src/lib/bytes.ts';
+import { EMPTY, fromHex } from '../../src/lib/bytes.ts';
 import { overTheWire } from '../support/coap.ts';
 
 test('an offer is POST /gpi with the number that docs/wire.md gives the media type', (t) => {
@@ -33,16 +33,23 @@ test('what is no offer is none, and a critical option or another media type is m
   t.false(isOffer(overTheWire({ ...good, options: pathOptions('push') })));
   const path = pathOptions('gpi');
   const format = uintOption(OPTION.CONTENT_FORMAT, GPI_CONTENT_FORMAT);
+  const tooLong = { number: OPTION.CONTENT_FORMAT, value: fromHex('00fec7') };
   for (const options of [
     path,
     [...path, uintOption(OPTION.CONTENT_FORMAT, 42)],
-    [...path, format, uintOption(OPTION.BLOCK1, 8)],
+    [...path, tooLong],
+    [...path, uintOption(OPTION.CONTENT_FORMAT, 42), format],
   ]) {
     const error = t.throws(() => parseOffer(overTheWire({ ...good, options })), {
       instanceOf: CodecError,
     });
     t.is(error.code, 'ERR_COAP_MALFORMED');
   }
+  const options = [...path, format, uintOption(OPTION.BLOCK1, 8)];
+  const error = t.throws(() => parseOffer(overTheWire({ ...good, options })), {
+    instanceOf: RequestError,
+  });
+  t.is(error.answer, CODE.BAD_OPTION);
 });
 
 const answers: readonly (readonly [OfferAnswer, number])[] = [

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { encodeMessage } from '../../src/codec/coap-tcp.ts';
-import { CODE } from '../../src/codec/coap.ts';
+import { CODE, RequestError } from '../../src/codec/coap.ts';
 import {
   NO_OPTIONS,
   OPTION,
@@ -28,7 +28,7 @@ import {
 import type { ReceivedMessage } from '../../src/codec/received.ts';
 import { CodecError } from '../../src/errors.ts';
 import { parsePushId } from '../../src/ids.ts';
-import { EMPTY, utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
+import { EMPTY, fromHex, utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 import { overTheWire } from '../support/coap.ts';
 
 function put(...options: readonly CoapOption[]): ReceivedMessage {
@@ -138,13 +138,6 @@ test('a push that makes no sense is refused by a CodecError', (t) => {
     'a ttl with an exponent': put(...path, queryOption('ttl', '1e9')),
     'a seq of 16 digits': put(...path, queryOption('seq', '9'.repeat(16))),
     'an empty seq': put(...path, queryOption('seq', '')),
-    'a block': put(...path, uintOption(OPTION.BLOCK1, 8)),
-    'a condition': put(...path, { number: OPTION.IF_MATCH, value: EMPTY }),
-    'a Content-Format of 17 bits': put(...path, uintOption(OPTION.CONTENT_FORMAT, 65_536)),
-    'a Content-Format of 5 octets': put(...path, {
-      number: OPTION.CONTENT_FORMAT,
-      value: new Uint8Array(5),
-    }),
     'a query that is not UTF-8': put(...path, {
       number: OPTION.URI_QUERY,
       value: Uint8Array.of(0xff),
@@ -153,6 +146,37 @@ test('a push that makes no sense is refused by a CodecError', (t) => {
   for (const [what, message] of Object.entries(hostile)) {
     t.throws(() => parsePush(message), { instanceOf: CodecError }, what);
   }
+});
+
+test('a push with a critical option that is not understood is answered so', (t) => {
+  const host = { number: OPTION.URI_HOST, value: utf8Bytes('ue.example') };
+  const path = pathOptions('push', 'a');
+  t.notThrows(() => parsePush(put(...path, host)));
+  for (const [answer, ...options] of [
+    [CODE.BAD_OPTION, uintOption(OPTION.BLOCK1, 8)],
+    [CODE.BAD_OPTION, { number: OPTION.IF_MATCH, value: EMPTY }],
+    [CODE.BAD_OPTION, host, host],
+    [CODE.BAD_OPTION, uintOption(OPTION.URI_PORT, 65_536)],
+    [CODE.PROXYING_NOT_SUPPORTED, { number: OPTION.PROXY_URI, value: utf8Bytes('coap://x') }],
+  ] as const) {
+    const error = t.throws(() => parsePush(put(...path, ...options)), {
+      instanceOf: RequestError,
+    });
+    t.is(error.answer, answer);
+  }
+});
+
+test('of a Content-Format only the first counts, and only up to two octets', (t) => {
+  const formatOf = (...values: readonly Uint8Array[]): number | undefined =>
+    parsePush(
+      put(
+        ...pathOptions('push', 'a'),
+        ...values.map((value) => ({ number: OPTION.CONTENT_FORMAT, value })),
+      ),
+    )?.contentFormat;
+  t.is(formatOf(EMPTY), 0);
+  t.is(formatOf(fromHex('32'), fromHex('33')), 50);
+  for (const value of ['010000', '0000000000']) t.is(formatOf(fromHex(value)), 42);
 });
 
 const options = fc.array(

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { CODE } from '../../src/codec/coap.ts';
+import { CODE, formatCode, RequestError } from '../../src/codec/coap.ts';
 import {
   emptyOption,
   findUint,
@@ -26,6 +26,15 @@ const get = (...options: readonly CoapOption[]): UeRequest => ask(CODE.GET, ...p
 const answerTo = (request: UeRequest): string => {
   if (request.kind !== 'none') return request.kind;
   return `${request.answer.code} ${utf8Text(request.answer.payload) ?? ''}`.trim();
+};
+/** What a request is told that nothing here serves. */
+const refusalOf = (code: number, ...options: readonly CoapOption[]): string => {
+  try {
+    return answerTo(ask(code, ...options));
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    return `${formatCode(error.answer)} ${error.message}`;
+  }
 };
 
 test('Observe 0 registers, Observe 1 cancels, and Accept fixes the format', (t) => {
@@ -63,15 +72,70 @@ test('a GET that does not observe is told that it must, whatever its Observe say
 });
 
 test('a critical option that is not understood is answered 4.02 and named', (t) => {
-  for (const number of [OPTION.IF_MATCH, OPTION.BLOCK2, OPTION.PROXY_URI, 9, 65_001]) {
-    const named = `${CODE.BAD_OPTION} option ${number} is not known here`;
-    t.is(answerTo(get(emptyOption(OPTION.OBSERVE), emptyOption(number))), named);
-    t.is(answerTo(ask(CODE.POST, ...pathOptions('nowhere'), emptyOption(number))), named);
+  for (const number of [OPTION.IF_MATCH, OPTION.BLOCK2, 9, 65_001]) {
+    const named = `4.02 option ${number} is not known here`;
+    t.is(refusalOf(CODE.GET, ...push, emptyOption(OPTION.OBSERVE), emptyOption(number)), named);
+    t.is(refusalOf(CODE.POST, ...pathOptions('nowhere'), emptyOption(number)), named);
   }
-  t.is(
-    answerTo(get(emptyOption(OPTION.OBSERVE), uintOption(OPTION.ACCEPT, 65_536))),
-    `${CODE.BAD_OPTION} Accept has more than 16 bits`,
+});
+
+test('a critical option of a wrong length, or that comes too often, is not understood', (t) => {
+  const octets = (number: number, length: number): CoapOption => ({
+    number,
+    value: new Uint8Array(length).fill(0x61),
+  });
+  const observe = [...push, emptyOption(OPTION.OBSERVE)];
+  for (const [number, ...lengths] of [
+    [OPTION.URI_HOST, 0],
+    [OPTION.URI_HOST, 256],
+    [OPTION.URI_HOST, 9, 9],
+    [OPTION.URI_PORT, 3],
+    [OPTION.URI_PORT, 2, 2],
+    [OPTION.URI_PATH, 256],
+    [OPTION.URI_QUERY, 256],
+    [OPTION.ACCEPT, 3],
+    [OPTION.ACCEPT, 5],
+    [OPTION.ACCEPT, 0, 1],
+  ] as const) {
+    const options = lengths.map((length) => octets(number, length));
+    t.is(refusalOf(CODE.GET, ...observe, ...options), `4.02 option ${number} is not known here`);
+  }
+  for (const [number, ...lengths] of [
+    [OPTION.URI_HOST, 255],
+    [OPTION.URI_PORT, 0],
+    [OPTION.URI_QUERY, 255, 0, 255],
+    [OPTION.ACCEPT, 2],
+  ] as const) {
+    const options = lengths.map((length) => octets(number, length));
+    t.is(refusalOf(CODE.GET, ...observe, ...options), 'observe');
+  }
+});
+
+test('an elective option of a wrong length, or a second one, says nothing', (t) => {
+  const none = { kind: 'observe', contentFormat: 42 };
+  const again = [emptyOption(OPTION.OBSERVE), uintOption(OPTION.OBSERVE, 1)];
+  t.deepEqual(get(...again), none);
+  t.deepEqual(
+    get(emptyOption(OPTION.OBSERVE), { number: OPTION.MAX_AGE, value: new Uint8Array(9) }),
+    none,
   );
+});
+
+test('a request to a proxy is answered 5.05, whatever else is wrong with it', (t) => {
+  for (const number of [OPTION.PROXY_URI, OPTION.PROXY_SCHEME]) {
+    const proxied = { number, value: utf8Bytes('coap://elsewhere.example') };
+    t.is(refusalOf(CODE.GET, ...push, proxied), '5.05 this is no proxy');
+    t.is(refusalOf(31, emptyOption(9), ...push, proxied), '5.05 this is no proxy');
+  }
+});
+
+test('a method that no resource has is not allowed anywhere', (t) => {
+  for (const code of [5, 6, 7, 8, 31]) {
+    for (const path of [[], ['push'], ['.push'], ['nowhere']]) {
+      const told = `4.05 the method 0.${String(code).padStart(2, '0')} is not known here`;
+      t.is(refusalOf(code, ...pathOptions(...path)), told);
+    }
+  }
 });
 
 test('other paths are not found, other methods not allowed', (t) => {

@@ -249,7 +249,7 @@ test('what is no registration is answered and changes nothing', async (t) => {
   t.deepEqual(
     [0, 1, 2, 3, 8, 9, 10].map((token) => peer.under(Uint8Array.of(token))[0]),
     [
-      ...[CODE.METHOD_NOT_ALLOWED, CODE.METHOD_NOT_ALLOWED, CODE.BAD_REQUEST, CODE.BAD_OPTION],
+      ...[CODE.METHOD_NOT_ALLOWED, CODE.METHOD_NOT_ALLOWED, CODE.BAD_OPTION, CODE.BAD_OPTION],
       ...['', CODE.NOT_FOUND, CODE.METHOD_NOT_ALLOWED],
     ],
   );

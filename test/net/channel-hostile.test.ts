@@ -74,10 +74,15 @@ test('a header that announces too much is refused before its body comes', async 
   t.is((await channel.closed).reason, 'protocol-error');
 });
 
-test('a CSM whose size has five octets ends the channel', async (t) => {
-  const { channel, peer } = await channelAndRawPeer(t);
+test('a CSM whose size has five octets says nothing of it, nor does a second size', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t, {}, false);
   peer.say({ code: CODE.CSM, options: [{ number: 2, value: new Uint8Array(5) }] });
-  t.is((await channel.closed).reason, 'protocol-error');
+  await channel.ready;
+  t.deepEqual(channel.peer, { maxMessageSize: 1152 });
+  peer.say({ code: CODE.CSM, options: [uintOption(2, 2_000), uintOption(2, 1)] });
+  peer.say({ code: CODE.PING });
+  await peer.hear(CODE.PONG);
+  t.deepEqual(channel.peer, { maxMessageSize: 2_000 });
 });
 
 for (const size of [0, 1, 63]) {

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { createBsf } from '../../src/bsf/bsf.ts';
 import { AUTS_MESSAGE_OCTETS } from '../../src/codec/auts.ts';
 import { CODE, formatCode } from '../../src/codec/coap.ts';
-import { OPTION, pathOptions, uintOption } from '../../src/codec/coap-option.ts';
+import { emptyOption, OPTION, pathOptions, uintOption } from '../../src/codec/coap-option.ts';
 import { offerRequest } from '../../src/codec/gpi-offer.ts';
 import { bare } from '../../src/codec/push.ts';
 import { parseFqdn, type Fqdn } from '../../src/ids.ts';
@@ -113,6 +113,8 @@ test.serial('another media type, a deeper path and another method make no offer'
     [{ code: CODE.POST, options: [...pathOptions('gpi'), format] }, '4.00'],
     [{ code: CODE.POST, options: pathOptions('gpi', 'x') }, '4.04'],
     [{ code: CODE.GET, options: pathOptions('gpi') }, '4.04'],
+    [{ code: 5, options: pathOptions('gpi') }, '4.05'],
+    [{ code: CODE.DELETE, options: [emptyOption(1), ...pathOptions('.push')] }, '4.02'],
   ] as const) {
     const answer = await ask(channel, content);
     t.is(answer instanceof Error ? answer.message : formatCode(answer.code), code);
