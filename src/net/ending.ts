@@ -1,6 +1,6 @@
 /** How a channel's socket ends: the reason is decided once, the peer gets a moment to close its side. */
 import type { Duplex } from 'node:stream';
-import { ChannelError, reasonOf } from '../errors.ts';
+import { ChannelError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { defer, type Deferred } from '../lib/deferred.ts';
 import type { ChannelEnd, ChannelOwner } from './channel-types.ts';
@@ -33,8 +33,10 @@ export class Ending {
     };
     if (socket.closed) process.nextTick(onClose);
     else socket.on('close', onClose);
+    // Node.js leaves a TLS socket open after an alert, or after a record that is not the peer's.
     socket.on('error', (error) => {
-      this.decide({ reason: 'lost', diagnostic: reasonOf(error) });
+      this.decide({ reason: 'lost', diagnostic: shortly(error) });
+      socket.destroy();
     });
   }
 
@@ -74,6 +76,11 @@ export class Ending {
     this.#owner.onClosed?.(end);
     this.#closed?.resolve(end);
   }
+}
+
+/** OpenSSL's own text has its addresses and lines in it. */
+function shortly(error: Error): string {
+  return 'code' in error ? String(error.code) : error.message;
 }
 
 /** What waits for an answer gets this when the channel ends. */

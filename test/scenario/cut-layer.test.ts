@@ -9,7 +9,7 @@ import { URGENCIES } from '../../src/codec/push.ts';
 import { openHandledLog } from '../../src/store/handled-log.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { impi, openLadder } from '../support/ladder.ts';
-import { until } from '../support/tls.ts';
+import { every12Binding, TLS13, until } from '../support/tls.ts';
 
 /** Park and Miller's generator: the same moments in every run of one seed. */
 function randomOf(seed: number): () => number {
@@ -106,6 +106,52 @@ test('a UE that comes back finds its pushes in order, though the NAF believes in
   );
   t.is(naf.fullHandshakes, 2);
 });
+
+for (const binding of [TLS13, ...every12Binding]) {
+  const name = binding.version === '1.3' ? 'TLS 1.3' : binding.suite;
+  test(`an octet that is damaged on the way ends the layer at both ends, and costs no push (${name})`, async (t) => {
+    const relay = createServer();
+    const { naf, push, handled } = await openLadder(t, {
+      naf: { binding, advertise: await listening(relay), keepaliveMs: 3_600_000 },
+      ue: { versions: ['1.3', '1.2'], keepaliveMs: 3_600_000 },
+    });
+    let damages: 'device' | 'naf' | undefined;
+    const connections: Socket[][] = [];
+    relay.on('connection', (device) => {
+      const server = connect(naf.address);
+      connections.push([device, server]);
+      for (const [from, to, name] of [
+        [device, server, 'device'],
+        [server, device, 'naf'],
+      ] as const) {
+        from.on('error', () => undefined).on('close', () => to.destroy());
+        from.on('data', (chunk: Buffer) => {
+          if (damages === name) chunk[chunk.length - 1] = (chunk.at(-1) ?? 0) ^ 1;
+          if (damages === name) damages = undefined;
+          to.write(chunk);
+        });
+      }
+    });
+    t.teardown(() => {
+      for (const socket of connections.flat()) socket.destroy();
+      relay.close();
+    });
+
+    await push('before');
+    const receipts = [];
+    for (const from of ['naf', 'device'] as const) {
+      damages = from;
+      receipts.push(await push(`damaged from the ${from}`));
+    }
+    t.deepEqual(
+      receipts.map(({ state, attempts }) => [state, attempts]),
+      Array(2).fill(['acked', 2]),
+    );
+    t.is(handled.length, 3);
+    await until(() => connections.slice(0, 2).every((ends) => ends.every(({ closed }) => closed)));
+    t.is(naf.fullHandshakes, 3);
+  });
+}
 
 async function listening(server: Server): Promise<Endpoint> {
   await once(server.listen(0, '127.0.0.1'), 'listening');
