@@ -254,7 +254,7 @@ const FAILURES: readonly (readonly [RegExp, GbaErrorCode, string, boolean])[] = 
     false,
   ],
   [
-    /ALERT_(HANDSHAKE_FAILURE|ILLEGAL_PARAMETER|BAD_RECORD_MAC|DECRYPT_ERROR|UNKNOWN_PSK_IDENTITY)$/,
+    /ALERT_(HANDSHAKE_FAILURE|ILLEGAL_PARAMETER|BAD_RECORD_MAC|DECRYPT_ERROR|ACCESS_DENIED|UNKNOWN_PSK_IDENTITY)$/,
     'ERR_CHANNEL_REFUSED',
     'the peer refused the key: it does not know it, or it is over there',
     false,
@@ -275,6 +275,18 @@ const FAILURES: readonly (readonly [RegExp, GbaErrorCode, string, boolean])[] = 
     /(UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_SHARED_CIPHER|NO_SUITABLE_KEY_SHARE|INSUFFICIENT_SECURITY|DH_KEY_TOO_SMALL|DH_PARAM_SIZE|NO_APPLICATION_PROTOCOL)$/,
     'ERR_CHANNEL_POLICY',
     'the peers share no TLS version, suite, group or application protocol',
+    false,
+  ],
+  [
+    /ALERT_(INTERNAL_ERROR|USER_CANCELLED)$/,
+    'ERR_CHANNEL_CLOSED',
+    'the peer gave the handshake up',
+    true,
+  ],
+  [
+    /^ERR_SSL_(SSLV3|TLSV1|TLSV13|SSL\/TLS)_/,
+    'ERR_CHANNEL_PROTOCOL',
+    'the peer ended the handshake by an alert',
     false,
   ],
   [/^ERR_SSL_/, 'ERR_CHANNEL_PROTOCOL', 'the peer broke the TLS protocol', false],
