@@ -81,9 +81,9 @@ export class Protection {
     this.#iv = expandLabel(suite, trafficSecret, 'iv', { octets: 12 });
   }
 
-  /** A whole record around `content`. */
-  seal(type: number, content: Uint8Array): Buffer {
-    const inner = Buffer.concat([content, Buffer.of(type)]);
+  /** A whole record around `content`, with so many zeros behind its type. */
+  seal(type: number, content: Uint8Array, padding = 0): Buffer {
+    const inner = Buffer.concat([content, Buffer.of(type), Buffer.alloc(padding)]);
     const header = Buffer.concat([Buffer.of(23, 3, 3), uint(2, inner.length + 16)]);
     const cipher = createCipheriv(this.#suite.cipher, this.#key, this.#nonce());
     cipher.setAAD(header);

@@ -131,10 +131,10 @@ function refused(socket: Socket): undefined {
 }
 
 /** Whole records as they come; ends when the server hangs up, be it by a reset. */
-async function* recordsFrom(socket: Socket): AsyncGenerator<TlsRecord, undefined> {
+export async function* recordsFrom(socket: Socket): AsyncGenerator<TlsRecord, undefined> {
   let held = Buffer.alloc(0);
   try {
-    const chunks = on(socket, 'data', { close: ['close'] }) as AsyncIterable<[Buffer]>;
+    const chunks = on(socket, 'data', { close: ['end', 'close'] }) as AsyncIterable<[Buffer]>;
     for await (const [chunk] of chunks) {
       held = Buffer.concat([held, chunk]);
       for (let end = recordEnd(held); end <= held.length; end = recordEnd(held)) {
@@ -273,7 +273,8 @@ function inRecord(message: Buffer): Buffer {
   return Buffer.concat(records);
 }
 
-function x25519(point: Buffer): KeyObject {
+/** The public key of a raw point. */
+export function x25519(point: Buffer): KeyObject {
   const header = Buffer.from('302a300506032b656e032100', 'hex');
   return createPublicKey({ key: Buffer.concat([header, point]), format: 'der', type: 'spki' });
 }
