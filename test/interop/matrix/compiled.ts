@@ -1,24 +1,44 @@
-/** The peers in C, one for each library, compiled when they are first needed (test/interop/peers). */
+/** The peers around libraries, compiled when they are first needed (test/interop/peers). */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Program } from './piped.ts';
 
 let folder: string | undefined;
-const programs = new Map<string, string | undefined>();
+const programs = new Map<string, Program | undefined>();
 
 /** The program of `NAME.c`, or undefined when its library cannot be compiled against here. */
-export function compiled(name: string, ...libraries: string[]): string | undefined {
-  if (programs.has(name)) return programs.get(name);
+export function compiledC(name: string, ...libraries: string[]): Program | undefined {
+  return once(name, (folder) => {
+    const program = join(folder, name);
+    const sources = ['peer.c', `${name}.c`].map(sourceOf);
+    return isDone('cc', [...sources, '-o', program, ...libraries]) ? [program] : undefined;
+  });
+}
+
+/** The same of the class `NAME`, with a jar that names those that it needs. */
+export function compiledJava(name: string, jar: string): Program | undefined {
+  return once(name, (folder) => {
+    const done = isDone('javac', ['-cp', jar, '-d', folder, sourceOf(`${name}.java`)]);
+    const quick = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto'];
+    return done ? ['java', ...quick, '-cp', [jar, folder].join(delimiter), name] : undefined;
+  });
+}
+
+function once(name: string, compile: (folder: string) => Program | undefined): Program | undefined {
   folder ??= temporaryFolder();
-  const program = join(folder, name);
-  const sources = ['peer', name].map((source) =>
-    fileURLToPath(new URL(`../peers/${source}.c`, import.meta.url)),
-  );
-  const { status } = spawnSync('cc', [...sources, '-o', program, ...libraries]);
-  programs.set(name, status === 0 ? program : undefined);
+  if (!programs.has(name)) programs.set(name, compile(folder));
   return programs.get(name);
+}
+
+function isDone(compiler: string, args: readonly string[]): boolean {
+  return spawnSync(compiler, args).status === 0;
+}
+
+function sourceOf(file: string): string {
+  return fileURLToPath(new URL(`../peers/${file}`, import.meta.url));
 }
 
 /** Gone with this process. */

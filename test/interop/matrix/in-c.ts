@@ -1,48 +1,20 @@
 /** Libraries behind a small C program each (test/interop/peers), which reads identity and key from stdin. */
-import type { SuiteName } from '../../../src/lib/suites.ts';
-import type { Cell, Group, Role } from './cells.ts';
-import { compiled } from './compiled.ts';
-import { codeOf, is13, lacksHybrid, versionIn, type Call, type Peer } from './peer.ts';
+import type { Cell } from './cells.ts';
+import { compiledC } from './compiled.ts';
 import { GNUTLS_GROUPS, GNUTLS_SUITES } from './gnutls-words.ts';
+import { is13, lacksHybrid, type Peer } from './peer.ts';
+import { GROUP_CODES, piped, SUITE_CODES, type Piped } from './piped.ts';
 
-interface InC extends Pick<Peer, 'name' | 'from' | 'refusal' | 'cannot'> {
-  /** Of the C source. */
-  readonly source: string;
+interface InC extends Omit<Piped, 'program'> {
   readonly libraries: readonly string[];
-  /** The library's words; without one for a group it is told `none`. */
-  readonly suites: Readonly<Record<SuiteName, string>>;
-  readonly groups: Partial<Record<Group, string>>;
-  /** What the library calls the group that it has agreed on, if it tells. */
-  readonly agreed?: Partial<Record<Group, string>>;
 }
 
-function inC({ source, libraries, suites, groups, agreed = {}, ...peer }: InC): Peer {
-  const launch = (role: Role) => (call: Call) => {
-    const { suite, group, identity, key, port } = call;
-    const program = compiled(source, ...libraries) ?? source;
-    const version = is13(call) ? '13' : '12';
-    return {
-      command: [
-        ...([program, role, version, suites[suite], groups[group] ?? 'none'] as const),
-        String(port),
-      ] as const,
-      input: `${identity}\n${key}\n`,
-      tells: [`suite: ${codeOf(suite)}`, ...(agreed[group] ? [`group: ${agreed[group]}`] : [])].map(
-        (line) => new RegExp(`^${line}$`, 'm'),
-      ),
-    };
-  };
-  return {
+function inC({ libraries, source, ...peer }: InC): Peer {
+  return piped({
     ...peer,
-    version: () => {
-      const program = compiled(source, ...libraries);
-      return program && versionIn([program, 'version'], /^(\S+)/);
-    },
-    keyBy: `stdin of \`test/interop/peers/${source}.c\``,
-    speech: { client: 'octets', server: 'octets' },
-    client: launch('client'),
-    server: launch('server'),
-  };
+    source: `${source}.c`,
+    program: () => compiledC(source, ...libraries),
+  });
 }
 
 export const gnutls = inC({
@@ -69,7 +41,7 @@ export const wolfssl = inC({
     'PSK-AES128-GCM-SHA256': 'PSK-AES128-GCM-SHA256',
     'PSK-AES128-CBC-SHA256': 'PSK-AES128-CBC-SHA256',
   },
-  groups: { X25519: '29', 'P-256': '23', X25519MLKEM768: '4588' },
+  groups: GROUP_CODES,
   // As a server of TLS 1.3 it hangs up without an alert.
   refusal: (terms) => (is13(terms) ? 'ERR_CHANNEL_CLOSED' : 'ERR_CHANNEL_REFUSED'),
   cannot: (cell) => wolfsslPlain(cell) ?? wolfsslX25519(cell) ?? lacksHybrid(cell, NO_GROUP),
@@ -113,15 +85,8 @@ export const nss = inC({
   from: 'libnss3-dev',
   source: 'nss',
   libraries: ['-I/usr/include/nss', '-I/usr/include/nspr', '-lssl3', '-lnss3', '-lnspr4'],
-  suites: {
-    TLS_AES_128_GCM_SHA256: '1301',
-    TLS_CHACHA20_POLY1305_SHA256: '1303',
-    'ECDHE-PSK-CHACHA20-POLY1305': 'ccac',
-    'DHE-PSK-AES128-GCM-SHA256': '00aa',
-    'PSK-AES128-GCM-SHA256': '00a8',
-    'PSK-AES128-CBC-SHA256': '00ae',
-  },
-  groups: { X25519: '29', 'P-256': '23', X25519MLKEM768: '4588' },
+  suites: SUITE_CODES,
+  groups: GROUP_CODES,
   agreed: { X25519: '29', 'P-256': '23' },
   cannot: (cell) => {
     if (!is13(cell)) {

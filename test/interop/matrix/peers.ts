@@ -1,4 +1,5 @@
 /** All peers, in the order of the page. */
+import { bouncyCastle } from './bouncy-castle.ts';
 import { gnutlsTools } from './gnutls-tools.ts';
 import { gnutls, mbedtls, nss, wolfssl } from './in-c.ts';
 import { libcoapGnutls, libcoapOpenssl } from './libcoap.ts';
@@ -14,6 +15,7 @@ export const peers: readonly Peer[] = [
   wolfssl,
   mbedtls,
   nss,
+  bouncyCastle,
   libcoapOpenssl,
   libcoapGnutls,
 ];
