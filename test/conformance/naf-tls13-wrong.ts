@@ -13,13 +13,11 @@ import {
   inClearOf,
   EMPTY,
   NOTHING,
+  type Alert,
   type Change,
   type Say,
 } from './tls13-changes.ts';
 import { EXTENSION, inClear, message, MESSAGE, TYPE, vector } from './tls13-wire.ts';
-
-/** The alert of RFC 8446 6, and what OpenSSL says instead, before 3.5 or still. */
-export type Alert = number | readonly [rfc: number, openssl: number];
 
 export const wrongHandshakes: Readonly<Record<string, readonly [Alert, Change]>> = {
   'an extension twice': [47, { extensions: (usual) => [...usual, ...usual.slice(-1)] }],

@@ -6,9 +6,9 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { Channel } from '../../src/net/channel.ts';
 import { makeSa, startNaf, until } from '../support/tls.ts';
 import { handshake, type Handshake } from './tls13-client.ts';
-import type { Change } from './tls13-changes.ts';
+import type { Alert, Change } from './tls13-changes.ts';
 import { rightHandshakes, rightTalk } from './naf-tls13-right.ts';
-import { wrongHandshakes, wrongTalk, type Alert } from './naf-tls13-wrong.ts';
+import { wrongHandshakes, wrongTalk } from './naf-tls13-wrong.ts';
 import { TYPE, type Tls13Wire } from './tls13-wire.ts';
 
 const test = anyTest.serial;

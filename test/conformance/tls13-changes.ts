@@ -13,6 +13,8 @@ import {
 } from './tls13-wire.ts';
 
 export type Change = Omit<Partial<ClientOptions>, 'port' | 'identity' | 'key'>;
+/** The alert of the standard, and what OpenSSL says instead, before 3.5 or still. */
+export type Alert = number | readonly [standard: number, openssl: number];
 export type Say = (wire: Tls13Wire) => void;
 
 export const EMPTY = Buffer.alloc(0);
