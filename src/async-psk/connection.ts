@@ -118,6 +118,9 @@ export class Connection {
       onOpen: () => {
         this.#leave();
       },
+      onAlert: (description) => {
+        this.#leave(endedByTls(description));
+      },
       onRefused: (end) => {
         this.#endAtAnswerTime(end);
       },
@@ -223,6 +226,13 @@ function gone(): ChannelError {
   return new ChannelError('ERR_CHANNEL_CLOSED', why, { retryable: true });
 }
 
+/** TLS tells the same as `tlsClientError`, but of a socket whose connection nobody can name. */
+function endedByTls(alert: number): ChannelError {
+  return NOTHING_SHARED.has(alert)
+    ? new ChannelError('ERR_CHANNEL_POLICY', `${NOTHING_IN_COMMON} (alert ${alert})`)
+    : new ChannelError('ERR_CHANNEL_PROTOCOL', `the peer broke the TLS protocol (alert ${alert})`);
+}
+
 /** @throws CodecError. */
 function helloOf({ type, octets }: HandshakeMessage): ClientHello | undefined {
   return type === MESSAGE.clientHello ? decodeClientHello(octets) : undefined;
@@ -238,6 +248,9 @@ function decoded<T>(decode: () => T): T | undefined {
   }
 }
 
+/** handshake_failure, protocol_version, insufficient_security, inappropriate_fallback, no_application_protocol. */
+const NOTHING_SHARED: ReadonlySet<number> = new Set([40, 70, 71, 86, 120]);
+const NOTHING_IN_COMMON = 'the peers share no TLS version, suite, group or application protocol';
 /** A fatal alert in a record of its own (RFC 8446 6.2). */
 const HANDSHAKE_FAILURE = Uint8Array.of(21, 3, 3, 0, 2, 2, 40);
 /** A socket without a listener would end the process; `close` follows. */

@@ -39,7 +39,10 @@ export interface PskGateOptions {
   readonly limits?: GateLimits;
   /** What decoy keys are made of; random unless given. Listeners that look like one share it. */
   readonly decoySecret?: Uint8Array;
-  /** Hears why a connection, which is `raw`, did not get as far as TLS. */
+  /**
+   * Hears why a connection, which is `raw`, did not get as far as TLS, or in TLS 1.2 as far as a
+   * ClientKeyExchange; of the latter TLS tells too, by `tlsClientError`.
+   */
   readonly onRefused?: (remote: Endpoint, error: GbaError, raw: Duplex) => void;
   readonly clock?: Clock;
 }

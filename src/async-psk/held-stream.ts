@@ -11,6 +11,8 @@ export interface HeldStreamOptions {
   readonly onKeyExchange: (serverHello: Uint8Array, clientKeyExchange: Uint8Array) => void;
   /** Nothing is held back any more, nor will be. */
   readonly onOpen: () => void;
+  /** TLS ends the handshake before a ClientKeyExchange, with this alert. */
+  readonly onAlert: (description: number) => void;
   /** TLS refuses what was released; to run `end`, which tells the client, is up to the owner. */
   readonly onRefused: (end: () => void) => void;
   /** How many octets may be held back. */
@@ -118,6 +120,8 @@ export class HeldStream extends Duplex {
 
   #watch(chunks: readonly Buffer[]): void {
     const hold = this.#hold;
+    const [first] = chunks;
+    if (first?.[0] === ALERT) hold?.onAlert(first[ALERT_DESCRIPTION] ?? 0);
     for (const chunk of chunks) {
       const message = hold?.outbound.push(chunk);
       if (hold && typeof message === 'object') hold.serverHello = message.octets;
@@ -155,11 +159,14 @@ interface Hold extends Omit<HeldStreamOptions, 'raw' | 'hello'> {
 export function openStream(raw: Duplex): HeldStream {
   const stream = new HeldStream({
     ...{ raw, hello: EMPTY, limit: 0 },
-    ...{ onKeyExchange: ignore, onOpen: ignore, onRefused: ignore, onOversize: ignore },
+    ...{ onKeyExchange: ignore, onOpen: ignore, onAlert: ignore },
+    ...{ onRefused: ignore, onOversize: ignore },
   });
   stream.release();
   return stream;
 }
 
 const ALERT = 21;
+/** Where it is in its record (RFC 5246 7.2). */
+const ALERT_DESCRIPTION = 6;
 const ignore = (): void => {};

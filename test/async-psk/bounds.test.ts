@@ -213,6 +213,7 @@ test('a ClientKeyExchange beyond the limit is refused, and what follows a whole 
     onKeyExchange: (_hello, exchange) => exchanges.push(exchange),
     onOversize: () => (oversize += 1),
     onOpen: () => undefined,
+    onAlert: () => undefined,
     onRefused: () => undefined,
   });
   const exchange = Uint8Array.of(16, 0, 0, 3, 0, 1, 0x61);
@@ -232,6 +233,7 @@ test('a ClientKeyExchange beyond the limit is refused, and what follows a whole 
     onKeyExchange: (_hello, octets) => exchanges.push(octets),
     onOversize: () => t.fail(),
     onOpen: () => undefined,
+    onAlert: () => undefined,
     onRefused: () => undefined,
   });
   other.push(concat(Uint8Array.of(22, 3, 3), uintBytes(exchange.length, 2), exchange));

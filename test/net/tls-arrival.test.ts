@@ -2,19 +2,34 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect as connectTls } from 'node:tls';
 import anyTest from 'ava';
 import { SaError } from '../../src/errors.ts';
 import { pskIdentityOf } from '../../src/ids.ts';
 import type { TlsBinding } from '../../src/lib/suites.ts';
 import type { LookUpIdentity } from '../../src/net/arrival-gate.ts';
+import { clientTlsOptions } from '../../src/net/tls.ts';
 import type { LiveSa } from '../../src/sa/association.ts';
 import { SaSessions } from '../../src/sa/sessions.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { rawHello } from '../support/tls-records.ts';
-import { carry, dial, ended, makeSa, startNaf, TLS13, until } from '../support/tls.ts';
+import {
+  carry,
+  dial,
+  ended,
+  makeSa,
+  nafFqdn,
+  policy,
+  startNaf,
+  TLS13,
+  until,
+} from '../support/tls.ts';
 
 const test = anyTest.serial;
-const tls12: TlsBinding = { version: '1.2', suite: 'ECDHE-PSK-CHACHA20-POLY1305' };
+const tls12 = {
+  version: '1.2',
+  suite: 'ECDHE-PSK-CHACHA20-POLY1305',
+} as const satisfies TlsBinding;
 
 /** Finds what `arrive` brought, and nothing before. */
 function arriving(...sas: readonly LiveSa[]): {
@@ -92,6 +107,34 @@ test('the gate’s own refusals are told once, in its words', async (t) => {
   );
   t.deepEqual(asked, []);
 });
+
+for (const [what, dialled, alert] of [
+  ['a suite', { binding: { version: '1.2', suite: 'DHE-PSK-AES128-GCM-SHA256' } }, 40],
+  ['a protocol', { alpn: 'h2' }, 120],
+] as const) {
+  test(`a TLS 1.2 client that does not share ${what} is told of as that, not as one who left`, async (t) => {
+    const own = { ...policy, suites12: [tls12.suite] };
+    const naf = await startNaf(t, [], { ...arriving(), policy: own, versions: ['1.2'] });
+    const socket = connectTls({
+      ...{ host: '127.0.0.1', port: naf.port },
+      ...clientTlsOptions(policy, {
+        ...{ binding: tls12, serverName: nafFqdn, identity: 'x'.repeat(40) },
+        ...{ key: randomBytes(32), ...dialled },
+      }),
+    });
+    await once(socket, 'error');
+    await until(() => naf.refusals.length > 0 && naf.server.pendingHandshakes === 0);
+    t.deepEqual(
+      naf.refusals.map(({ code, reason }) => [code, reason]),
+      [
+        [
+          'ERR_CHANNEL_POLICY',
+          `the peers share no TLS version, suite, group or application protocol (alert ${alert})`,
+        ],
+      ],
+    );
+  });
+}
 
 test('what TLS itself refuses is told in its own words', async (t) => {
   const naf = await startNaf(t, [], { ...arriving(), versions: ['1.3'] });
