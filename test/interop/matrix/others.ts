@@ -12,6 +12,11 @@ export interface Other {
   readonly titles?: RegExp;
 }
 
+export const scapyVersion = (): string | undefined =>
+  versionIn(
+    ['/usr/bin/python3', '-c', 'import scapy.layers.tls, scapy; print(scapy.VERSION)'],
+    /^(\d\S*)/m,
+  );
 const coapClient = (): string | undefined =>
   versionIn(['coap-client-openssl', '-h'], /coap-client-\S+ v(\S+)/);
 const tshark = (): string | undefined =>
@@ -99,5 +104,13 @@ export const others: readonly Other[] = [
     proves:
       'ssl-enum-ciphers lists exactly the TLS 1.2 suites of the policy, X25519 and 2048 bits; of TLS 1.3 with pre-shared keys it finds nothing, so hellos of our own ask that (`test/net/tls-offers.test.ts`)',
     file: 'interop/nmap.test.ts',
+  },
+  {
+    name: 'Scapy',
+    from: 'python3-scapy',
+    version: scapyVersion,
+    proves:
+      'a TLS 1.3 of its own, in Python, opens layers at the NAF with the right key alone; what it cannot be told to say is in `test/conformance`',
+    file: 'interop/scapy.test.ts',
   },
 ];
