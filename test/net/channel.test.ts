@@ -16,7 +16,7 @@ import {
 } from '../../src/codec/coap-option.ts';
 import { PushError, type ChannelError } from '../../src/errors.ts';
 import { utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
-import type { Respond } from '../../src/net/channel-types.ts';
+import type { ChannelEnd, Respond } from '../../src/net/channel-types.ts';
 import type { ReleaseNotice } from '../../src/net/signalling.ts';
 import {
   ask,
@@ -541,6 +541,30 @@ test('a socket that is already closed gives a channel that is already lost', asy
   await new Promise((resolve) => near.once('close', resolve));
   const channel = channelOver(near);
   t.is((await channel.closed).reason, 'lost');
+});
+
+test('its end is told once, and whoever asks late hears the same as whoever asked early', async (t) => {
+  const ends: ChannelEnd[] = [];
+  const { near, far } = await channelPair(t, { onClosed: (end) => void ends.push(end) });
+  const early = near.closed;
+  await near.ready;
+  far.abort('enough');
+  t.deepEqual(await early, { reason: 'aborted-by-peer', diagnostic: 'enough' });
+  t.deepEqual([ends, await near.closed], [[await early], await early]);
+  await t.notThrowsAsync(near.ready);
+});
+
+test('whoever asks after the end whether it was ready hears that it never was', async (t) => {
+  const { channel, peer } = await channelAndRawPeer(t, {}, false);
+  peer.socket.end();
+  await channel.closed;
+  await t.throwsAsync(channel.ready, { code: 'ERR_CHANNEL_CLOSED' });
+});
+
+test('a channel that idles has one timer', async (t) => {
+  const clock = manualClock();
+  await channelPair(t, { clock }, { clock });
+  t.is(clock.pending, 2, 'one at either end');
 });
 
 test('no timer is left when a channel has closed', async (t) => {
