@@ -2,8 +2,8 @@
 import anyTest, { type ExecutionContext } from 'ava';
 import { CODE } from '../../src/codec/coap.ts';
 import { pskIdentityOf } from '../../src/ids.ts';
-import { systemClock } from '../../src/lib/clock.ts';
-import { Channel } from '../../src/net/channel.ts';
+import type { Channel } from '../../src/net/channel.ts';
+import { channelOver } from '../support/channel.ts';
 import { makeSa, startNaf, until } from '../support/tls.ts';
 import { handshake, type Handshake } from './tls13-client.ts';
 import type { Alert, Change } from './tls13-changes.ts';
@@ -81,7 +81,7 @@ async function listen(t: ExecutionContext, gated: boolean): Promise<Listener> {
       layers.push(layer);
       const { socket } = layer;
       const onRequest = (): void => t.fail('nobody asked for anything');
-      channels.push(new Channel({ socket, clock: systemClock, maxMessageSize: 4_096, onRequest }));
+      channels.push(channelOver(socket, { onRequest }));
     },
     ...(gated && {
       lookup: async () => {

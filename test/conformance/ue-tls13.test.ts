@@ -3,9 +3,10 @@ import anyTest, { type ExecutionContext } from 'ava';
 import { CODE } from '../../src/codec/coap.ts';
 import { ChannelError } from '../../src/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { Channel } from '../../src/net/channel.ts';
+import type { Channel } from '../../src/net/channel.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
 import type { SecuredSocket } from '../../src/net/secured-socket.ts';
+import { channelOver } from '../support/channel.ts';
 import { makeSa, policy } from '../support/tls.ts';
 import { serve } from './tls13-server.ts';
 import { TYPE, type Tls13Wire } from './tls13-wire.ts';
@@ -84,7 +85,7 @@ async function openLayer(
   if (layer instanceof ChannelError) throw layer;
   const { socket } = layer;
   const onRequest = (): void => t.fail('nobody asked for anything');
-  const channel = new Channel({ socket, clock: systemClock, maxMessageSize: 4_096, onRequest });
+  const channel = channelOver(socket, { onRequest });
   return { channel, wire };
 }
 
