@@ -16,6 +16,7 @@ export interface GateRules extends SearchRules, AnswerRules {
   readonly versions: readonly TlsVersion[];
   readonly maxIdentities: number;
   readonly maxHelloOctets: number;
+  /** Infinity: its owner has a deadline for the whole handshake. */
   readonly timeoutMs: number;
 }
 
@@ -40,7 +41,7 @@ export class Connection {
   readonly #rules: GateRules;
   readonly #events: ConnectionEvents;
   #reader = new MessageReader();
-  readonly #deadline: Timer;
+  readonly #deadline: Timer | undefined;
   #phase: 'hello' | 'search' | 'through' = 'hello';
   #search: KeySearch | undefined;
 
@@ -49,9 +50,11 @@ export class Connection {
     this.answer = answer;
     this.#rules = rules;
     this.#events = events;
-    this.#deadline = rules.clock.after(rules.timeoutMs, () => {
-      this.refuse('ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
-    });
+    if (rules.timeoutMs < Infinity) {
+      this.#deadline = rules.clock.after(rules.timeoutMs, () => {
+        this.refuse('ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
+      });
+    }
     raw.on('error', ignore);
     raw.on('data', this.#receive);
     raw.on('close', this.#gone);
@@ -210,7 +213,7 @@ export class Connection {
   #leave(error?: ChannelError): void {
     if (this.#phase === 'through') return;
     this.#phase = 'through';
-    this.#deadline.cancel();
+    this.#deadline?.cancel();
     this.raw.off('close', this.#gone);
     this.#reader = new MessageReader();
     if (error) {

@@ -1,11 +1,13 @@
 /** Asynchronous key lookup for TLS-PSK: a gate in front of a `tls.Server` (RFC 8446 4.2.11, RFC 4279). */
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Server, TLSSocket } from 'node:tls';
 import type { Endpoint } from '../codec/address.ts';
 import type { GbaError } from '../errors.ts';
+import { utf8Bytes } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
+import { hmacSha256 } from '../lib/hmac.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { Connection, type ConnectionEvents, type GateRules } from './connection.ts';
 import { KeyAnswer, TOOK_NONE } from './grant.ts';
@@ -86,8 +88,14 @@ export function createPskGate({ lookup, ...options }: PskGateOptions): PskGate {
 /** For a lookup that makes no signal for the keys that it has at hand. */
 export type GateOptions = Omit<PskGateOptions, 'lookup'> & { readonly lookup: Ask };
 
-/** The same as `createPskGate`. @throws RangeError as that does. */
-export function createGate(options: GateOptions): PskGate {
+/** A gate that knows the addresses of its connections, which to ask the kernel for again costs as much as a MAC. */
+export interface Gate extends PskGate {
+  /** The peer of the connection that TLS reads with this socket; undefined when TLS never asked for its key. */
+  remoteOf(socket: TLSSocket): Endpoint | undefined;
+}
+
+/** The same as `createPskGate`, but `timeoutMs` may be Infinity. @throws RangeError as that does. */
+export function createGate(options: GateOptions): Gate {
   const rules = rulesOf(options);
   const { hellos = 1_024 } = options.limits ?? {};
   const pending = new Set<Connection>();
@@ -163,6 +171,7 @@ export function createGate(options: GateOptions): PskGate {
       server.prependListener('tlsClientError', (_error, socket) => answerOf(socket));
       return server;
     },
+    remoteOf: (socket) => bySocket.get(socket)?.remote,
     identityOf: (socket) => bySocket.get(socket)?.verdict ?? TOOK_NONE,
     close() {
       for (const connection of pending) {
@@ -226,7 +235,7 @@ function rulesOf(options: GateOptions): GateRules {
       total: options.limits?.lookups ?? 1_024,
       perSource: options.limits?.lookupsPerSource ?? 256,
     }),
-    decoyOf: (identity) => createHmac('sha256', decoySecret).update(identity).digest(),
+    decoyOf: (identity) => hmacSha256(decoySecret, utf8Bytes(identity)),
   };
 }
 

@@ -1,7 +1,6 @@
 /** The gate in front of the NAF's TLS: an unknown identity may become known while its handshake waits. */
 import { Socket } from 'node:net';
-import { createGate } from '../async-psk/gate.ts';
-import type { PskGate } from '../async-psk/index.ts';
+import { createGate, type Gate } from '../async-psk/gate.ts';
 import type { GbaError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
@@ -24,13 +23,15 @@ export interface ArrivalGateOptions {
   readonly onRefused: (raw: Socket, error: GbaError) => void;
 }
 
-/** Failures are told after 2 seconds, whatever they are, or half of the time for a handshake. */
-export function createArrivalGate(options: ArrivalGateOptions): PskGate {
+/**
+ * Failures are told after 2 seconds, whatever they are, or half of the time for a handshake. It has no
+ * deadline of its own: whoever brings connections to it has one for the whole handshake.
+ */
+export function createArrivalGate(options: ArrivalGateOptions): Gate {
   const { clock, policy, versions, limits, decoySecret, keys, lookup } = options;
-  const timeoutMs = policy.handshakeTimeoutMs;
   return createGate({
-    ...{ clock, versions, decoySecret, timeoutMs },
-    answerAfterMs: Math.min(ANSWER_AFTER_MS, timeoutMs / 2),
+    ...{ clock, versions, decoySecret, timeoutMs: Infinity },
+    answerAfterMs: Math.min(ANSWER_AFTER_MS, policy.handshakeTimeoutMs / 2),
     limits: {
       hellos: limits.handshakes,
       lookups: limits.handshakes,

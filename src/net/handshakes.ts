@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { ChannelError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { formatEndpoint } from '../codec/address.ts';
+import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { sourceOf } from '../lib/ip.ts';
 
 export interface HandshakeLimits {
@@ -80,10 +80,13 @@ export class Handshakes {
     return pending;
   }
 
-  /** The handshake on this connection is over, by success or by a TLS error; undefined when it was dropped. */
-  end(socket: Socket): Handshake | undefined {
-    const { remoteAddress: host, remotePort: port = 0 } = socket;
-    if (host === undefined) return undefined;
+  /**
+   * The handshake on this connection is over, by success or by a TLS error; undefined when it was dropped.
+   * `known` spares asking the kernel who the peer is.
+   */
+  end(socket: Socket, known?: Endpoint): Handshake | undefined {
+    const { host, port = 0 } = known ?? { host: socket.remoteAddress, port: socket.remotePort };
+    if (!host) return undefined;
     const remote = formatEndpoint({ host, port });
     const first = this.#pending.get(remote);
     const isFirst = this.#rivals === 0 || first?.raw.localAddress === socket.localAddress;

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { PskGate } from '../async-psk/index.ts';
+import type { Gate } from '../async-psk/gate.ts';
+import type { Endpoint } from '../codec/address.ts';
 import { GbaError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isWatched, publish } from '../lib/events.ts';
@@ -106,7 +107,7 @@ export class PskAcceptor {
     else pass(); // The gate waits for the hello itself.
   }
 
-  #createTls(keys: PskKeys, gate: PskGate | undefined): Server {
+  #createTls(keys: PskKeys, gate: Gate | undefined): Server {
     const { policy, versions = ['1.3'], keylog } = this.#options;
     const pskCallback =
       gate?.pskCallback ?? ((socket: TLSSocket, identity: string) => keys.choose(socket, identity));
@@ -115,10 +116,10 @@ export class PskAcceptor {
     gate?.attach(tls);
     this.#resumption?.attach(tls);
     tls.on('secureConnection', (socket) => {
-      this.#secured(socket);
+      this.#secured(socket, gate?.remoteOf(socket));
     });
     tls.on('tlsClientError', (error, socket) => {
-      const handshake = this.#handshakes.end(socket);
+      const handshake = this.#handshakes.end(socket, gate?.remoteOf(socket));
       if (handshake === undefined) return;
       tellRefused(handshake.remote, this.#proofs.faultOf(socket, error));
     });
@@ -126,8 +127,8 @@ export class PskAcceptor {
     return tls;
   }
 
-  #secured(socket: TLSSocket): void {
-    const handshake = this.#handshakes.end(socket);
+  #secured(socket: TLSSocket, known: Endpoint | undefined): void {
+    const handshake = this.#handshakes.end(socket, known);
     if (handshake === undefined) return void discard(socket);
     const proof = this.#proofs.of(socket, handshake);
     if (proof instanceof GbaError) {

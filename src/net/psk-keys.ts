@@ -1,9 +1,9 @@
 /** The key that an identity has at the NAF; whoever has none gets a decoy and hears nothing of it. */
-import { createHmac } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { ChannelError, GbaError, SaError } from '../errors.ts';
 import { PSK_NAMESPACE_UICC } from '../ids.ts';
-import { EMPTY } from '../lib/bytes.ts';
+import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
+import { hmacSha256 } from '../lib/hmac.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import type { LiveSa } from '../sa/association.ts';
 
@@ -42,7 +42,7 @@ export class PskKeys {
   choose(socket: TLSSocket, identity: string): Uint8Array | null {
     const version = socket.getProtocol();
     if (version === 'TLSv1.3' && identity.length < SHORTEST_IDENTITY) return null;
-    const decoy = createHmac('sha256', this.#options.decoySecret).update(identity).digest();
+    const decoy = hmacSha256(this.#options.decoySecret, utf8Bytes(identity));
     const asked = this.ask(identity, version);
     this.#asked.set(socket, asked);
     return asked.key ?? decoy;

@@ -244,7 +244,7 @@ test.serial(
       const idle = clock.pending;
       let isOver = false;
       const code = codeOf(dial(t, naf, sa)).finally(() => (isOver = true));
-      await until(() => clock.pending >= idle + 3);
+      await until(() => clock.pending >= idle + 2);
       await settle();
       clock.advance(1_999);
       await settle();
