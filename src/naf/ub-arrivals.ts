@@ -27,7 +27,8 @@ interface Question {
 export class UbArrivals {
   readonly #options: UbArrivalsOptions;
   readonly #questions = new Map<BTid, Question>();
-  #asking = 0;
+  /** Of those that the BSF has not answered, abandoned ones too; a signal made of two costs more than this. */
+  readonly #asked = new Set<AbortController>();
   readonly #unknown;
   readonly #over;
   /** Oldest first. */
@@ -35,9 +36,12 @@ export class UbArrivals {
 
   constructor(options: UbArrivalsOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, ended } = options;
     this.#unknown = recentSet(clock, { entries: MAX_UNKNOWN, forMs: UNKNOWN_MS });
     this.#over = recentSet(clock, { entries: MAX_OVER, forMs: Infinity });
+    ended.addEventListener('abort', () => {
+      for (const abort of this.#asked) abort.abort(ended.reason);
+    });
   }
 
   /**
@@ -83,18 +87,18 @@ export class UbArrivals {
 
   /** @throws BsfError ERR_BSF_BUSY. */
   #ask(bTid: BTid): Question {
-    if (this.#asking >= MAX_ASKING) {
+    if (this.#asked.size >= MAX_ASKING) {
       const why = `the BSF is asked for ${MAX_ASKING} UEs already`;
       throw new BsfError('ERR_BSF_BUSY', why, { retryable: true });
     }
     const abort = new AbortController();
-    this.#asking += 1;
-    const answer = this.#fetch(bTid, AbortSignal.any([abort.signal, this.#options.ended])).finally(
-      () => {
-        this.#asking -= 1;
-        this.#forget(bTid, question);
-      },
-    );
+    const { ended } = this.#options;
+    if (ended.aborted) abort.abort(ended.reason);
+    this.#asked.add(abort);
+    const answer = this.#fetch(bTid, abort.signal).finally(() => {
+      this.#forget(bTid, question);
+      this.#asked.delete(abort);
+    });
     const question: Question = { answer, abort, waiting: 0 };
     this.#questions.set(bTid, question);
     return question;
