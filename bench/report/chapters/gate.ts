@@ -5,7 +5,7 @@ const cpu = { figure: 'NAF CPU per handshake', against: 'floor', better: 'lower'
 
 const LEAST =
   'Reading the hello before TLS does, waiting, and putting it back, which any gate must do (`TLS 1.3 peek, remote`); ' +
-  'after it the binder, which the gate checks itself, and a timer, an abort signal and a place for each that waits. ' +
+  'after it the binder, which the gate checks itself, and an abort signal and a place for each that waits. ' +
   'A shorter handshake makes the ratio larger.';
 
 export const gate: Chapter = {
