@@ -4,6 +4,7 @@ import { ChannelError } from '../errors.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { sourceOf } from '../lib/ip.ts';
+import { Line, type Standing } from '../lib/line.ts';
 
 export interface HandshakeLimits {
   /** In all. */
@@ -26,13 +27,15 @@ export interface HandshakesOptions {
   readonly onDropped: (handshake: Handshake, fault: ChannelError) => void;
 }
 
-interface Pending extends Handshake {
-  /** What no other open connection has. */
-  readonly path: string;
+interface Pending extends Handshake, Standing<Pending> {
   readonly raw: Socket;
+  readonly host: string;
+  readonly port: number;
   readonly source: string;
   readonly deadline: Timer;
   readonly onClose: () => void;
+  /** The one before it among those whose ports end in the same bits. */
+  next: Pending | undefined;
 }
 
 /**
@@ -41,10 +44,10 @@ interface Pending extends Handshake {
  */
 export class Handshakes {
   readonly #options: HandshakesOptions;
-  /** By `path`, oldest first. */
-  readonly #pending = new Map<string, Pending>();
-  /** How many of them are told apart by our own address alone. */
-  #rivals = 0;
+  /** Oldest first. */
+  readonly #pending = new Line<Pending>();
+  /** The youngest of those whose ports end in the same bits. */
+  readonly #byPort = new Array<Pending | undefined>(PORTS).fill(undefined);
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
@@ -60,12 +63,12 @@ export class Handshakes {
     const { remoteAddress: host = '', remotePort: port = 0 } = raw;
     const source = sourceOf(host);
     this.#makeRoom(source, limits);
-    const remote = formatEndpoint({ host, port });
     const pending: Pending = {
       raw,
+      host,
+      port,
       source,
-      path: this.#pathOf(raw, remote),
-      remote,
+      remote: formatEndpoint({ host, port }),
       startedAt: clock.monotonic(),
       deadline: clock.after(timeoutMs, () => {
         this.#drop(pending, 'ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
@@ -73,9 +76,13 @@ export class Handshakes {
       onClose: () => {
         this.#drop(pending, 'ERR_CHANNEL_CLOSED', 'the connection ended during the TLS handshake');
       },
+      next: this.#byPort[port % PORTS],
+      line: undefined,
+      ahead: undefined,
+      behind: undefined,
     };
-    if (pending.path !== remote && !this.#pending.has(pending.path)) this.#rivals += 1;
-    this.#pending.set(pending.path, pending);
+    this.#byPort[port % PORTS] = pending;
+    this.#pending.add(pending);
     raw.on('close', pending.onClose);
     return pending;
   }
@@ -86,25 +93,29 @@ export class Handshakes {
    */
   end(socket: Socket, known?: Endpoint): Handshake | undefined {
     const { host, port = 0 } = known ?? { host: socket.remoteAddress, port: socket.remotePort };
-    if (!host) return undefined;
-    const remote = formatEndpoint({ host, port });
-    const first = this.#pending.get(remote);
-    const isFirst = this.#rivals === 0 || first?.raw.localAddress === socket.localAddress;
-    const pending = isFirst ? first : this.#pending.get(longPath(remote, socket));
+    const pending = host === undefined ? undefined : this.#find(host, port, socket);
     if (pending !== undefined) this.#remove(pending);
     return pending;
   }
 
-  /** The peer's address, and ours as well where another connection has the same. */
-  #pathOf(raw: Socket, remote: string): string {
-    const first = this.#pending.get(remote)?.raw;
-    const isFree = first === undefined || first.destroyed;
-    return isFree || first.localAddress === raw.localAddress ? remote : longPath(remote, raw);
+  /**
+   * A peer, or a translator of addresses, may use one port towards two of our addresses. To ask the kernel
+   * for ours each time would cost as much as all the rest.
+   */
+  #find(host: string, port: number, socket: Socket): Pending | undefined {
+    const youngest = fromThere(this.#byPort[port % PORTS], host, port);
+    if (fromThere(youngest?.next, host, port) === undefined) return youngest;
+    const { localAddress } = socket;
+    let rival = youngest;
+    while (rival !== undefined && rival.raw.localAddress !== localAddress) {
+      rival = fromThere(rival.next, host, port);
+    }
+    return rival;
   }
 
   #makeRoom(source: string, { handshakes, perAddress }: HandshakeLimits): void {
     if (this.#pending.size < Math.min(handshakes, perAddress)) return;
-    const all = [...this.#pending.values()];
+    const all = [...this.#pending];
     const same = all.filter((pending) => pending.source === source);
     const crowded = same.length >= perAddress ? same : all.length >= handshakes ? all : [];
     const [oldest] = crowded;
@@ -118,18 +129,25 @@ export class Handshakes {
   }
 
   #remove(pending: Pending): boolean {
+    if (!this.#pending.delete(pending)) return false;
     pending.deadline.cancel();
     pending.raw.off('close', pending.onClose);
-    if (this.#pending.get(pending.path) !== pending) return false;
-    if (pending.path !== pending.remote) this.#rivals -= 1;
-    return this.#pending.delete(pending.path);
+    const place = pending.port % PORTS;
+    let each = this.#byPort[place];
+    if (each === pending) this.#byPort[place] = pending.next;
+    while (each !== undefined && each.next !== pending) each = each.next;
+    if (each !== undefined) each.next = pending.next;
+    pending.next = undefined;
+    return true;
   }
 }
 
-/**
- * A peer, or a translator of addresses, may use one port towards two of our addresses. To ask the kernel
- * for ours each time would cost as much as all the rest.
- */
-function longPath(remote: string, { localAddress = '' }: Socket): string {
-  return `${remote} ${localAddress}`;
+/** The next with this peer, itself included. */
+function fromThere(pending: Pending | undefined, host: string, port: number): Pending | undefined {
+  let each = pending;
+  while (each !== undefined && (each.port !== port || each.host !== host)) each = each.next;
+  return each;
 }
+
+/** Ports of one peer are counted up, so few of them share a place. */
+const PORTS = 256;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { ConfigError, reasonOf } from '../errors.ts';
+import { Line, type Standing } from '../lib/line.ts';
 import type { HandshakeLimits } from './handshakes.ts';
 import { PskAcceptor, tellRefused, type PskAcceptorOptions } from './psk-acceptor.ts';
 import type { SecuredSocket } from './secured-socket.ts';
@@ -33,7 +34,7 @@ export class PskServer {
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
   readonly #acceptor: PskAcceptor;
-  readonly #connections = new Set<Socket>();
+  readonly #connections = new Line<Open>();
   #address: Endpoint;
 
   /** It does not listen yet. @throws ConfigError when this runtime has no group of the policy. */
@@ -41,13 +42,8 @@ export class PskServer {
     this.#address = { host, port };
     this.#acceptor = new PskAcceptor(options);
     this.closed = new Promise((resolve) => this.#tcp.once('close', resolve));
-    const connections = this.#connections;
-    const forget = function (this: Socket): void {
-      connections.delete(this);
-    };
     this.#tcp.on('connection', (raw) => {
-      connections.add(raw);
-      raw.on('close', forget);
+      keepWhileOpen(this.#connections, raw);
       this.#acceptor.accept(raw);
     });
   }
@@ -96,13 +92,23 @@ export class PskServer {
   /** Stops listening and destroys every connection, layers too. */
   async close(): Promise<void> {
     this.#tcp.close();
-    for (const raw of this.#connections) raw.destroy();
+    for (const { raw } of this.#connections) raw.destroy();
     await this.closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+interface Open extends Standing<Open> {
+  readonly raw: Socket;
+}
+
+function keepWhileOpen(connections: Line<Open>, raw: Socket): void {
+  const open: Open = { raw, line: undefined, ahead: undefined, behind: undefined };
+  connections.add(open);
+  raw.on('close', () => connections.delete(open));
 }
 
 const KEEP_ALIVE_MS = 60_000;
