@@ -51,6 +51,13 @@ export class Line<T extends Standing<T>> {
     return true;
   }
 
+  /** Leaves nobody; in order. */
+  takeAll(): T[] {
+    const all = [...this];
+    for (const item of all) this.delete(item);
+    return all;
+  }
+
   /** In order. Whoever is given may leave meanwhile, and so may everyone else. */
   *[Symbol.iterator](): Generator<T> {
     const all: T[] = [];

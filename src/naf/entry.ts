@@ -2,7 +2,7 @@
 import type { PushAnswer, PushMessage } from '../codec/push.ts';
 import type { GbaErrorCode } from '../errors.ts';
 import type { Impi, PushId } from '../ids.ts';
-import type { InFlight } from './in-flight.ts';
+import type { Standing } from '../lib/line.ts';
 
 /**
  * The cheapest way that was valid when the push went out, cheapest first. The first push over a layer tells
@@ -53,8 +53,8 @@ export interface StageTimes {
   readonly handshake: number;
 }
 
-/** One object: a push that is out is looked at from many sides. */
-export interface Entry extends PushMessage {
+/** One object: a push that is out is looked at from many sides. It stands in the line of those that are out. */
+export interface Entry extends PushMessage, Standing<Entry> {
   readonly acceptedAt: number;
   /** Monotonic ms after which it is of no use. */
   readonly deadline: number;
@@ -65,10 +65,6 @@ export interface Entry extends PushMessage {
   unanswered: number;
   via: Via | undefined;
   stages: StageTimes;
-  /** Where it stands while it is out: InFlight's own. */
-  outOn: InFlight | undefined;
-  older: Entry | undefined;
-  newer: Entry | undefined;
 }
 
 /** A push that has not gone out yet; `acceptedAt` is monotonic ms. */
@@ -93,9 +89,9 @@ export function entryOf(
     unanswered: 0,
     via: undefined,
     stages: NO_STAGES,
-    outOn: undefined,
-    older: undefined,
-    newer: undefined,
+    line: undefined,
+    ahead: undefined,
+    behind: undefined,
   };
 }
 

@@ -8,6 +8,7 @@ import { GbaError, reasonOf } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import { toHex } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
+import { Line } from '../lib/line.ts';
 import { Channel } from '../net/channel.ts';
 import type { ChannelEnd, ChannelOwner, ChannelSettings, Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
@@ -20,7 +21,6 @@ import {
   type StageTimes,
   type Via,
 } from './entry.ts';
-import { InFlight } from './in-flight.ts';
 import type { PushMode } from './mode.ts';
 import { ObserveMode, type Registration } from './observe-mode.ts';
 import { PutMode } from './put-mode.ts';
@@ -81,7 +81,7 @@ export class Layer implements ChannelOwner {
   readonly #device: LayerDevice;
   readonly #owner: LayerOwner;
   readonly #channel: Channel;
-  readonly #inFlight = new InFlight();
+  readonly #inFlight = new Line<Entry>();
   /** Until it is open. */
   #registrationTimer: Timer | undefined;
   #mode: PushMode;

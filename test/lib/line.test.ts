@@ -39,6 +39,8 @@ test('it keeps the order of a Set, whoever leaves from wherever', (t) => {
       );
       t.is(line.size, model.size);
       t.is(line.first, [...model][0]);
+      t.deepEqual(line.takeAll(), [...model]);
+      t.is(line.size, 0);
     }),
   );
 });
