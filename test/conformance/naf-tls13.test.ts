@@ -1,34 +1,20 @@
 /** The NAF's listener understands what a TLS 1.3 client may do, and ends what it must not, before and behind the gate. */
 import anyTest, { type ExecutionContext } from 'ava';
-import { CODE } from '../../src/codec/coap.ts';
-import { pskIdentityOf } from '../../src/ids.ts';
-import type { Channel } from '../../src/net/channel.ts';
-import { channelOver } from '../support/channel.ts';
-import { makeSa, startNaf, until } from '../support/tls.ts';
+import { makeSa, until } from '../support/tls.ts';
+import { hearsAlert, listenAs, pings, PLACES, type ListeningNaf } from './listening-naf.ts';
 import { handshake, type Handshake } from './tls13-client.ts';
-import type { Alert, Change } from './tls13-changes.ts';
+import type { Change } from './tls13-changes.ts';
 import { rightHandshakes, rightTalk } from './naf-tls13-right.ts';
 import { wrongHandshakes, wrongTalk } from './naf-tls13-wrong.ts';
-import { TYPE, type Tls13Wire } from './tls13-wire.ts';
 
 const test = anyTest.serial;
 const sa = makeSa();
-const identity = pskIdentityOf(sa.bTid);
-const CSM_AND_PING = Buffer.of(0, CODE.CSM, 1, CODE.PING, 7);
-const PONG = Buffer.of(1, CODE.PONG, 7);
 
-interface Listener {
-  readonly layers: readonly unknown[];
-  readonly refusals: readonly unknown[];
-  /** The channels over the layers, in their order. */
-  readonly channels: readonly Channel[];
+interface Listener extends ListeningNaf {
   readonly shakeHands: (change?: Change) => Promise<Handshake>;
 }
 
-for (const [where, gated] of [
-  ['before TLS a gate that asks elsewhere', true],
-  ['no gate', false],
-] as const) {
+for (const [where, gated] of PLACES) {
   test(`what a TLS 1.3 handshake may be opens a layer; ${where}`, async (t) => {
     const { shakeHands } = await listen(t, gated);
     for (const [name, change] of Object.entries(rightHandshakes)) {
@@ -49,13 +35,13 @@ for (const [where, gated] of [
   });
 
   test(`what no TLS 1.3 handshake may be is told by its alert and opens no layer; ${where}`, async (t) => {
-    const { shakeHands, layers, refusals } = await listen(t, gated);
+    const { shakeHands, channels, refusals } = await listen(t, gated);
     for (const [name, [alert, change]] of Object.entries(wrongHandshakes)) {
       const { wire } = await shakeHands(change);
       await hearsAlert(t, wire, alert, name);
       await until(() => refusals.length > 0);
     }
-    t.is(layers.length, 0);
+    t.is(channels.length, 0);
     t.is(refusals.length, Object.keys(wrongHandshakes).length);
     await pings(t, (await shakeHands()).wire, 'a good one afterwards');
   });
@@ -73,55 +59,6 @@ for (const [where, gated] of [
 }
 
 async function listen(t: ExecutionContext, gated: boolean): Promise<Listener> {
-  const channels: Channel[] = [];
-  const layers: unknown[] = [];
-  const naf = await startNaf(t, gated ? [] : [sa], {
-    versions: ['1.3'],
-    onLayer: (layer) => {
-      layers.push(layer);
-      const { socket } = layer;
-      const onRequest = (): void => t.fail('nobody asked for anything');
-      channels.push(channelOver(socket, { onRequest }));
-    },
-    ...(gated && {
-      lookup: async () => {
-        await new Promise(setImmediate);
-        naf.known.set(identity, sa);
-      },
-    }),
-  });
-  return {
-    layers,
-    refusals: naf.refusals,
-    channels,
-    shakeHands: (change) => {
-      if (gated) naf.known.clear();
-      return handshake(t, { port: naf.port, identity, key: sa.key, ...change });
-    },
-  };
-}
-
-/** The layer carries octets both ways. */
-async function pings(t: ExecutionContext, wire: Tls13Wire, name: string): Promise<void> {
-  wire.say(TYPE.applicationData, CSM_AND_PING);
-  let heard = '';
-  while (!heard.endsWith(PONG.toString('latin1'))) {
-    const next = await wire.hear();
-    if (next.kind !== 'data') return t.fail(`${name}: ${JSON.stringify(next)}`);
-    heard += next.octets.toString('latin1');
-  }
-  t.pass();
-}
-
-/** The alert, and the end of the connection by the NAF. */
-async function hearsAlert(
-  t: ExecutionContext,
-  wire: Tls13Wire,
-  alert: Alert,
-  name: string,
-): Promise<void> {
-  const heard = await wire.hear();
-  const told = heard.kind === 'alert' ? heard.alert : -1;
-  t.true([alert].flat().includes(told), `${name}: ${heard.kind} ${told}`);
-  t.deepEqual(await wire.hear(), { kind: 'closed' }, name);
+  const naf = await listenAs(t, sa, { versions: ['1.3'], gated });
+  return { ...naf, shakeHands: (change) => handshake(t, { ...naf.expect(), ...change }) };
 }
