@@ -40,8 +40,8 @@ const processes = Number(values.processes);
 const AT_ONCE = 16;
 /** On a busy machine threads that collect garbage together wait for each other, and spin. */
 const ONE_THREAD = ['--single-threaded-gc'];
-/** The code of a handshake is compiled after some thousand of them. */
-const WARM_UPS = Math.ceil(3_000 / handshakes);
+/** All that a handshake runs is compiled after some thousand of them, later the more of it there is. */
+const WARM_UPS = Math.ceil(6_000 / handshakes);
 
 interface Subject {
   readonly name: string;

@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import { gateIdentity, GATE_KEY, GATE_SERVER_NAME, TLS, type GateRun } from './gate.ts';
 
 function handshake({ port, version }: GateRun, n: number): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const identity = gateIdentity(n);
     const socket = connect({
       ...TLS[version],
@@ -13,7 +13,8 @@ function handshake({ port, version }: GateRun, n: number): Promise<void> {
       pskCallback: () => ({ psk: GATE_KEY, identity }),
       checkServerIdentity: () => undefined,
     });
-    socket.once('error', reject);
+    // The server counts. In TLS 1.2 it speaks last, and the end may be read along with its Finished: Node calls that an error.
+    socket.on('error', () => undefined);
     socket.once('close', resolve);
     socket.resume();
   });
