@@ -8,7 +8,7 @@ export interface RecentSet {
   delete(key: string): void;
 }
 
-/** Remembers the last `entries` keys, each for `forMs`. */
+/** Remembers what was added the last `entries` times, each for `forMs`; a key that is added again counts again. */
 export function recentSet(
   clock: Clock,
   { entries, forMs }: { readonly entries: number; readonly forMs: number },

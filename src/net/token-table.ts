@@ -45,6 +45,7 @@ export class TokenTable<T> {
     if (waiting === undefined) return undefined;
     this.#waiting[place] = undefined;
     this.#size -= 1;
+    if (this.#size === 0 && this.#waiting.length > KEPT_PLACES) this.#empty();
     return waiting;
   }
 
@@ -61,10 +62,14 @@ export class TokenTable<T> {
   /** Empties the table; oldest first. */
   takeAll(): T[] {
     const all = this.#places().flatMap((place) => this.#waiting[place] ?? []);
+    this.#empty();
+    return all;
+  }
+
+  #empty(): void {
     this.#waiting = [];
     this.#tokens = [];
     this.#size = 0;
-    return all;
   }
 
   /** A whole power of two of places, if any. */
@@ -94,4 +99,6 @@ export class TokenTable<T> {
 
 const TOKEN_OCTETS = 4;
 const FIRST_PLACES = 4;
+/** A channel that idles keeps no more of what a burst took. */
+const KEPT_PLACES = 64;
 const token = new Uint8Array(TOKEN_OCTETS);

@@ -50,6 +50,20 @@ test('a request that has no answer for long does not stop those that come after 
   t.is(table.take(first), 'first');
 });
 
+test('after a burst is answered, tokens go on and late answers take nothing', (t) => {
+  const table = new TokenTable<number>();
+  const tokens = Array.from({ length: 1_000 }, (_, n) => {
+    const token = Uint8Array.from(table.reserve());
+    table.hold(n);
+    return token;
+  });
+  for (const [n, token] of tokens.entries()) t.is(table.take(token), n);
+  const next = Uint8Array.from(table.reserve());
+  table.hold(1_000);
+  for (const token of tokens) t.is(table.take(token), undefined);
+  t.is(table.take(next), 1_000);
+});
+
 test('a token of another length, or one that was never given, takes nothing', (t) => {
   const table = new TokenTable<string>();
   t.is(table.take(new Uint8Array(4)), undefined);
