@@ -58,10 +58,12 @@ export class Channel {
     this.#owner = owner;
     this.#settings = settings;
     this.#decoder = new CoapDecoder(maxMessageSize);
-    const Writer = settings.recordPerMessage ? SingleWriter : WriteBatch;
-    const writer = new Writer(socket, () => {
+    const onWritten = (): void => {
       this.#steer();
-    });
+    };
+    const writer = settings.recordPerMessage
+      ? new SingleWriter(socket, onWritten)
+      : new WriteBatch(socket, this.#requests, onWritten);
     const ending = new Ending({
       ...{ socket, clock, owner },
       onDecided: (end) => {

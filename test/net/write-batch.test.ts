@@ -25,11 +25,13 @@ function slowWritable(): { socket: Writable; chunks: Buffer[]; next: () => void 
   return { socket, chunks, next: () => callbacks.shift()?.() };
 }
 
+const NONE = { size: 0 };
+
 const turn = (): Promise<void> => new Promise(setImmediate);
 
 test('messages of one turn are one write, in order, whatever their sizes', async (t) => {
   const { socket, chunks } = slowWritable();
-  const batch = new WriteBatch(socket, () => {});
+  const batch = new WriteBatch(socket, NONE, () => {});
   const messages = [3, 900, 5_000, 1, 20_000].map(message);
   for (const each of messages) batch.add(each);
   t.is(chunks.length, 0);
@@ -38,9 +40,36 @@ test('messages of one turn are one write, in order, whatever their sizes', async
   t.is(toHex(chunks[0] ?? EMPTY), toHex(concat(...messages.map(encodeMessage))));
 });
 
+test('a small batch waits some turns for what the answers to earlier requests set off', async (t) => {
+  const { socket, chunks } = slowWritable();
+  const requests = { size: 1 };
+  const batch = new WriteBatch(socket, requests, () => {});
+  const messages = [10, 20].map(message);
+  for (const each of messages) {
+    requests.size += 1;
+    batch.add(each);
+    await turn();
+  }
+  t.is(chunks.length, 0);
+  for (let i = 0; i < 3; i++) await turn();
+  t.deepEqual(chunks.map(toHex), [toHex(concat(...messages.map(encodeMessage)))]);
+});
+
+test('it waits no longer once those requests are answered, nor when a record is full', async (t) => {
+  for (const octets of [10, 16_384]) {
+    const { socket, chunks } = slowWritable();
+    const requests = { size: 2 };
+    const batch = new WriteBatch(socket, requests, () => {});
+    batch.add(message(octets));
+    if (octets === 10) requests.size = 1;
+    await turn();
+    t.is(chunks.length, 1, `${octets}`);
+  }
+});
+
 test('a full batch does not wait for the end of the turn', (t) => {
   const { socket, chunks } = slowWritable();
-  const batch = new WriteBatch(socket, () => {});
+  const batch = new WriteBatch(socket, NONE, () => {});
   batch.add(message(70_000));
   t.is(chunks.length, 1);
 });
@@ -48,7 +77,7 @@ test('a full batch does not wait for the end of the turn', (t) => {
 test('octets count as queued until the socket has taken them, then the owner is told', async (t) => {
   const { socket, next } = slowWritable();
   let told = 0;
-  const batch = new WriteBatch(socket, () => told++);
+  const batch = new WriteBatch(socket, NONE, () => told++);
   batch.add(message(100));
   const { queued } = batch;
   t.is(queued, encodeMessage(message(100)).length);
@@ -62,7 +91,7 @@ test('octets count as queued until the socket has taken them, then the owner is 
 
 test('a buffer that the socket holds is never written again', async (t) => {
   const { socket, chunks } = slowWritable();
-  const batch = new WriteBatch(socket, () => {});
+  const batch = new WriteBatch(socket, NONE, () => {});
   batch.add(message(50));
   await turn();
   const before = toHex(chunks[0] ?? EMPTY);
@@ -76,7 +105,7 @@ test('a buffer that the socket holds is never written again', async (t) => {
 test('what comes after the end of the socket is dropped without an error', async (t) => {
   const { socket, next } = slowWritable();
   socket.on('error', (error) => t.fail(error.message));
-  const batch = new WriteBatch(socket, () => {});
+  const batch = new WriteBatch(socket, NONE, () => {});
   batch.add(message(10));
   await turn();
   batch.add(message(10));
