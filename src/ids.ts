@@ -33,6 +33,8 @@ export const PSK_NAMESPACE = '3GPP-bootstrapping';
 export const PSK_NAMESPACE_UICC = '3GPP-bootstrapping-uicc';
 /** How many octets a P-TID has here. */
 export const P_TID_OCTETS = 12;
+/** Characters of a push id: as many as a SHA-256 has in base64url. */
+export const MAX_PUSH_ID = 43;
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is 6 to 15 digits. */
 export function parseImsi(text: string): Imsi {
@@ -152,9 +154,19 @@ export function parsePskIdentity(text: string): PskIdentity {
 
 /** @throws CodecError ERR_ID_MALFORMED unless it is 1 to 43 of `A-Z a-z 0-9 _ -`. */
 export function parsePushId(text: string): PushId {
-  if (!/^[A-Za-z0-9_-]{1,43}$/.test(text))
-    malformed('a push id is 1 to 43 of A-Z a-z 0-9 _ -', text);
+  if (!isPushId(text)) {
+    malformed(`a push id is 1 to ${MAX_PUSH_ID} of A-Z a-z 0-9 _ -`, text);
+  }
   return text as PushId;
+}
+
+/** By a table: a regular expression costs several times as much, and every push has an id. */
+function isPushId(text: string): boolean {
+  if (text.length === 0 || text.length > MAX_PUSH_ID) return false;
+  for (let i = 0; i < text.length; i++) {
+    if (IS_BASE64URL[text.charCodeAt(i)] !== 1) return false;
+  }
+  return true;
 }
 
 function malformed(rule: string, got: string): never {
@@ -162,6 +174,10 @@ function malformed(rule: string, got: string): never {
   throw new CodecError('ERR_ID_MALFORMED', `${rule}, not ${shown}`);
 }
 
+const IS_BASE64URL = new Uint8Array(128);
+for (const octet of utf8Bytes('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')) {
+  IS_BASE64URL[octet] = 1;
+}
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const FQDN = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`);
 const BINDINGS: ReadonlyMap<string, TlsBinding> = new Map(

@@ -204,19 +204,23 @@ function isRegistrationPath(message: CoapMessage): boolean {
   return path.length === 1 && path[0] === '.push';
 }
 
-/** `key=<whole number>` for the keys that are in `query`; other keys are for others. */
+/** The query's own keys by name: by a key in a variable each would be a look into a dictionary. */
 function readQuery(option: CoapOption, query: { u: number; ttl: number; seq: number }): void {
-  for (const key of QUERY_KEYS) {
-    const value = numberAfter(option, key);
-    if (value === undefined) continue;
-    if (Number.isNaN(value)) malformed(`${key}= is no whole number`);
-    query[key] = value;
-    return;
-  }
-  stringValue(option);
+  const seq = wholeAfter(option, 'seq');
+  const ttl = seq === undefined ? wholeAfter(option, 'ttl') : undefined;
+  const u = seq === undefined && ttl === undefined ? wholeAfter(option, 'u') : undefined;
+  if (seq !== undefined) query.seq = seq;
+  else if (ttl !== undefined) query.ttl = ttl;
+  else if (u !== undefined) query.u = u;
+  else stringValue(option);
 }
 
-const QUERY_KEYS = ['seq', 'ttl', 'u'] as const;
+/** Undefined for another key. */
+function wholeAfter(option: CoapOption, key: string): number | undefined {
+  const value = numberAfter(option, key);
+  if (Number.isNaN(value)) malformed(`${key}= is no whole number`);
+  return value;
+}
 
 function malformed(what: string): never {
   throw new CodecError('ERR_COAP_MALFORMED', `a push with ${what}`);

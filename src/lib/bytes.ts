@@ -1,4 +1,5 @@
 /** Octets: hex, joining, comparing, reading with bounds. Nothing here knows a protocol. */
+import { Buffer } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

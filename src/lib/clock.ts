@@ -1,4 +1,5 @@
 /** Time as a value that is passed in, so that a test can hold it still. */
+import { performance } from 'node:perf_hooks';
 import { Deadlines, type Dated } from './deadlines.ts';
 
 /** Something that will happen. */

@@ -1,4 +1,5 @@
 /** Messages of one turn of the event loop leave in one write: a write costs as much as ten messages. */
+import { Buffer } from 'node:buffer';
 import type { Writable } from 'node:stream';
 import type { OutgoingMessage } from '../codec/coap.ts';
 import { encodedLength, encodeInto } from '../codec/coap-tcp.ts';

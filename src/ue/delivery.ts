@@ -137,7 +137,7 @@ export class Delivery {
   #handle(lane: Lane, waiting: Waiting): void | Promise<void> {
     const { push, answer } = waiting;
     // What "the same push" means.
-    const digest = hash('sha256', push.payload, 'base64url');
+    const digest = hash('sha256', push.payload, 'binary');
     const verdict = this.#handled.judge(push, digest);
     switch (verdict) {
       case 'new':
@@ -214,7 +214,7 @@ export class Delivery {
 
   /** The NAF, told "not now", sends the held push first when the time is over: what is later was sent before. */
   #isHeld(lane: Lane, push: Push): boolean {
-    const hold = lane.holds.get(push.nafFqdn);
+    const hold = lane.holds.size === 0 ? undefined : lane.holds.get(push.nafFqdn);
     if (hold === undefined) return false;
     if (push.seq > hold.seq && this.#clock.monotonic() < hold.until) return true;
     lane.holds.delete(push.nafFqdn);

@@ -1,10 +1,11 @@
 /** What the UE has handled: every id at most once, over rekeying, reconnection and restart. */
 import { reasonOf } from '../errors.ts';
+import { MAX_PUSH_ID } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
 import { ExpiryBuckets } from './expiry-buckets.ts';
-import { HandledTable, MAX_ID, NOWHERE, type EntryState } from './handled-table.ts';
+import { HandledTable, NOWHERE, type EntryState } from './handled-table.ts';
 
 export interface HandledSetOptions {
   readonly log: HandledLog;
@@ -89,9 +90,10 @@ export class HandledSet {
     for (const { key, digest, state, until } of log.recovered) {
       const push = parseKey(key);
       // No push has an id so long.
-      if (until <= now || push.id.length > MAX_ID) continue;
+      if (until <= now || push.id.length > MAX_PUSH_ID) continue;
       const cutOff = redeliver ? 'forgotten' : 'interrupted';
-      const place = this.#hold(push, digest, deadlineOf(until - now, monotonic));
+      const octets = Buffer.from(digest, 'base64url').toString('latin1');
+      const place = this.#hold(push, octets, deadlineOf(until - now, monotonic));
       this.#table.setState(place, state === 'started' ? cutOff : state);
     }
     if (log.recovered.length > 0) this.#compact();
@@ -101,7 +103,7 @@ export class HandledSet {
     return this.#table.size;
   }
 
-  /** What to do with a push of this payload digest. */
+  /** What to do with a push whose payload has this SHA-256, a character for each octet. */
   judge(push: PushKey, digest: string): Verdict {
     const place = this.#find(push);
     const state = place === NOWHERE ? 'forgotten' : this.#table.stateOf(place);
@@ -243,7 +245,12 @@ export class HandledSet {
   *#unrecordedRecords(): Generator<HandledRecord> {
     const toWall = this.#clock.now() - this.#clock.monotonic();
     for (const { nafFqdn, id, digest, deadline, state } of this.#unrecorded) {
-      yield { key: keyOf(nafFqdn, id), digest, until: untilOf(deadline, toWall), state };
+      yield {
+        key: keyOf(nafFqdn, id),
+        digest: base64url(digest),
+        until: untilOf(deadline, toWall),
+        state,
+      };
     }
   }
 
@@ -270,7 +277,7 @@ export class HandledSet {
       if (state === 'forgotten') continue;
       yield {
         key: keyOf(this.#fqdnOf(place), table.idOf(place)),
-        digest: table.digestOf(place),
+        digest: base64url(table.digestOf(place)),
         until: untilOf(table.deadlineOf(place), toWall),
         state: RECORDED[state],
       };
@@ -285,6 +292,11 @@ function deadlineOf(leftMs: number, now: number): number {
 /** `toWall` is what makes monotonic time wall time: a restart reads a deadline as the clock is now. */
 function untilOf(deadline: number, toWall: number): number {
   return Math.max(0, Math.ceil(deadline + toWall));
+}
+
+/** As a log has it, of a digest that has a character for each octet. */
+function base64url(digest: string): string {
+  return Buffer.from(digest, 'latin1').toString('base64url');
 }
 
 /** No FQDN has a slash. */

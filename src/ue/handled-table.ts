@@ -1,5 +1,6 @@
 /** Ids and what is known of each, as octets in one piece of memory: a million of them cost the garbage collector nothing. */
 import { randomInt } from 'node:crypto';
+import { MAX_PUSH_ID } from '../ids.ts';
 
 /** What is known of an id. `running`: its handler is at work; `forgotten`: it said "not now", the id may come again. */
 export type EntryState = (typeof STATES)[number];
@@ -13,9 +14,8 @@ const STATE_NUMBERS: Readonly<Record<EntryState, number>> = {
   forgotten: 4,
 };
 
-/** Of an id (`PushId`), and of a SHA-256 in base64url: octets, all ASCII. */
-export const MAX_ID = 43;
-const DIGEST = 43;
+/** Of a SHA-256, octets. */
+const DIGEST = 32;
 
 /**
  * An entry: its deadline, the hash of NAF and id, the NAF (or the next free place), state, length of the
@@ -26,8 +26,8 @@ const NAF_AT = 12;
 const STATE_AT = 16;
 const LENGTH_AT = 17;
 const ID_AT = 18;
-const DIGEST_AT = ID_AT + MAX_ID;
-const ENTRY = DIGEST_AT + DIGEST;
+const DIGEST_AT = ID_AT + MAX_PUSH_ID;
+const ENTRY = 8 * Math.ceil((DIGEST_AT + DIGEST) / 8);
 
 const FIRST_PLACES = 16;
 /** An index at most half full: most that looks for an id that is new reads one slot of it, and no entry. */
@@ -67,7 +67,7 @@ export class HandledTable {
     }
   }
 
-  /** Adds an id that is not here, of at most `MAX_ID` characters; its place. */
+  /** Adds an id that is not here, of at most `MAX_PUSH_ID` characters; its place. */
   add(naf: number, id: string): number {
     const place = this.#takePlace();
     const hash = hashOf(naf, id);
@@ -119,6 +119,7 @@ export class HandledTable {
     return this.#text(at + ID_AT, this.#octets[at + LENGTH_AT] ?? 0);
   }
 
+  /** A character for each octet, as everywhere here. */
   digestOf(place: number): string {
     return this.#text(place * ENTRY + DIGEST_AT, DIGEST);
   }

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { HandledTable, MAX_ID, NOWHERE } from '../../src/ue/handled-table.ts';
+import { MAX_PUSH_ID } from '../../src/ids.ts';
+import { HandledTable, NOWHERE } from '../../src/ue/handled-table.ts';
 
 const ids = fc.stringMatching(/^[A-Za-z0-9_-]{1,43}$/);
 
@@ -21,7 +22,7 @@ test('it finds what was added and was not removed, as a Map does, and nothing el
         t.is(place, model.get(at) ?? NOWHERE);
         if (place === NOWHERE) {
           const added = table.add(naf, id);
-          table.setDigest(added, 'D'.repeat(43));
+          table.setDigest(added, 'D'.repeat(32));
           table.setDeadline(added, at + 0.5);
           table.setState(added, at % 2 === 0 ? 'done' : 'forgotten');
           model.set(at, added);
@@ -47,16 +48,16 @@ test('it finds what was added and was not removed, as a Map does, and nothing el
 
 test('a place that is used again tells nothing of what was there before', (t) => {
   const table = new HandledTable();
-  const first = table.add(1, 'x'.repeat(MAX_ID));
-  table.setDigest(first, 'D'.repeat(43));
+  const first = table.add(1, 'x'.repeat(MAX_PUSH_ID));
+  table.setDigest(first, 'D'.repeat(32));
   table.remove(first);
   const second = table.add(2, 'y');
   t.is(second, first);
-  table.setDigest(second, 'E'.repeat(43));
+  table.setDigest(second, 'E'.repeat(32));
   t.is(table.idOf(second), 'y');
-  t.true(table.hasDigest(second, 'E'.repeat(43)));
-  t.false(table.hasDigest(second, 'D'.repeat(43)));
-  t.is(table.find(1, 'x'.repeat(MAX_ID)), NOWHERE);
+  t.true(table.hasDigest(second, 'E'.repeat(32)));
+  t.false(table.hasDigest(second, 'D'.repeat(32)));
+  t.is(table.find(1, 'x'.repeat(MAX_PUSH_ID)), NOWHERE);
 });
 
 test('a hundred thousand ids that come and go keep their places apart', (t) => {
