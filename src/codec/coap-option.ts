@@ -148,13 +148,17 @@ export function isText(option: CoapOption, text: string): boolean {
   return end - start === text.length && startsWith(octets, start, text);
 }
 
-/** The digits after `key=` in a Uri-Query: undefined when it has another key, NaN when no whole number follows. */
-export function numberAfter(option: CoapOption, key: string): number | undefined {
+/** True for a Uri-Query `key=`, whatever follows. */
+export function hasKey(option: CoapOption, key: string): boolean {
+  const { octets, start, end } = spanOf(option);
+  const at = start + key.length;
+  return at < end && octets[at] === 0x3d && startsWith(octets, start, key);
+}
+
+/** The digits after `key=` in a Uri-Query that has this key; NaN when no whole number follows. */
+export function numberAfter(option: CoapOption, key: string): number {
   const { octets, start, end } = spanOf(option);
   const digits = start + key.length + 1;
-  if (digits > end || octets[digits - 1] !== 0x3d || !startsWith(octets, start, key)) {
-    return undefined;
-  }
   if (digits === end || end - digits > MAX_DIGITS) return NaN;
   let value = 0;
   for (let at = digits; at < end; at++) {

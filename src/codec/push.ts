@@ -12,6 +12,7 @@ import {
 import {
   findQuery,
   findUint,
+  hasKey,
   isCritical,
   isText,
   NO_OPTIONS,
@@ -94,7 +95,9 @@ export function parsePush(message: ReceivedMessage): PushMessage | undefined {
   let id = '';
   let contentFormat: number | undefined;
   let others = false;
-  const query = { u: URGENCIES.indexOf('normal'), ttl: 0, seq: 0 };
+  let u = URGENCIES.indexOf('normal');
+  let ttlSeconds = 0;
+  let seq = 0;
   const option = message.walk();
   while (option.next()) {
     const { number } = option;
@@ -103,7 +106,10 @@ export function parsePush(message: ReceivedMessage): PushMessage | undefined {
       if (segments === 1 && !isText(option, 'push')) return undefined;
       if (segments === 2) id = stringValue(option);
     } else if (number === OPTION.URI_QUERY) {
-      readQuery(option, query);
+      if (hasKey(option, 'seq')) seq = wholeAfter(option, 'seq');
+      else if (hasKey(option, 'ttl')) ttlSeconds = wholeAfter(option, 'ttl');
+      else if (hasKey(option, 'u')) u = wholeAfter(option, 'u');
+      else stringValue(option);
     } else if (number === OPTION.CONTENT_FORMAT) {
       contentFormat ??= uintWithin(option, 2) ?? OCTET_STREAM;
     } else if (isCritical(number)) {
@@ -111,10 +117,9 @@ export function parsePush(message: ReceivedMessage): PushMessage | undefined {
     }
   }
   if (others) requireRecognised(message.options, RECOGNISED);
-  const urgency = URGENCIES[query.u];
+  const urgency = URGENCIES[u];
   if (segments > 2) malformed('more than an id below /push');
   if (urgency === undefined) malformed('u= outside 0 to 3');
-  const { ttl: ttlSeconds, seq } = query;
   const { payload } = message;
   contentFormat ??= OCTET_STREAM;
   return { id: parsePushId(id), urgency, ttlSeconds, seq, contentFormat, payload };
@@ -204,19 +209,7 @@ function isRegistrationPath(message: CoapMessage): boolean {
   return path.length === 1 && path[0] === '.push';
 }
 
-/** The query's own keys by name: by a key in a variable each would be a look into a dictionary. */
-function readQuery(option: CoapOption, query: { u: number; ttl: number; seq: number }): void {
-  const seq = wholeAfter(option, 'seq');
-  const ttl = seq === undefined ? wholeAfter(option, 'ttl') : undefined;
-  const u = seq === undefined && ttl === undefined ? wholeAfter(option, 'u') : undefined;
-  if (seq !== undefined) query.seq = seq;
-  else if (ttl !== undefined) query.ttl = ttl;
-  else if (u !== undefined) query.u = u;
-  else stringValue(option);
-}
-
-/** Undefined for another key. */
-function wholeAfter(option: CoapOption, key: string): number | undefined {
+function wholeAfter(option: CoapOption, key: string): number {
   const value = numberAfter(option, key);
   if (Number.isNaN(value)) malformed(`${key}= is no whole number`);
   return value;

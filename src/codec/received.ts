@@ -61,9 +61,9 @@ export class ReceivedMessage implements CoapMessage {
     return ((this.#numbers >>> number) & 1) === 1;
   }
 
-  /** Every option in turn. */
+  /** Every option in turn: the same walk for all messages, which the next call begins anew. */
   walk(): OptionWalk {
-    return new OptionWalk().over(this.octets, this.tokenEnd, this.#optionsEnd);
+    return reading.over(this.octets, this.tokenEnd, this.#optionsEnd);
   }
 
   #listOptions(): readonly CoapOption[] {
@@ -139,3 +139,5 @@ function malformed(rule: string): never {
 
 /** For looking a message over once when it comes: nothing else runs meanwhile. */
 const checking = new OptionWalk();
+/** For whoever reads one: he has read it to the end before anybody reads another. */
+const reading = new OptionWalk();
