@@ -1,7 +1,7 @@
 /**
  * Server CPU per handshake with a PSK gate in front of TLS, against plain `pskCallback`, interleaved in one
- * run over loopback. Each server is a process of its own, and so are the clients; each server ends the layer
- * at once.
+ * run over loopback. Each server is a process of its own on the first CPU, the clients are one on the last;
+ * each server ends the layer at once.
  *
  *   node --import=ts-blank-space/register bench/gate.ts [--handshakes N] [--rounds N] [--lookup-ms N]
  *     [--versions 1.3,1.2] [--systems plain,peek,naf+remote] [--processes N] [--before FOLDER]
@@ -18,7 +18,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { TlsVersion } from '../src/async-psk/index.ts';
-import type { GateRun, GateServerOrder, GateSystem, GateUse } from './ends/gate.ts';
+import {
+  AT_ONCE,
+  type GateRun,
+  type GateServerOrder,
+  type GateSystem,
+  type GateUse,
+} from './ends/gate.ts';
+import { pinned, type Place } from './lib/program.ts';
 import { saveResult } from './lib/result.ts';
 import { machine, number, quantile, spread } from './lib/run.ts';
 
@@ -33,11 +40,13 @@ const { values } = parseArgs({
     before: { type: 'string' },
   },
 });
-const handshakes = Number(values.handshakes);
 const rounds = Number(values.rounds);
 const lookupMs = Number(values['lookup-ms']);
 const processes = Number(values.processes);
-const AT_ONCE = 16;
+/** A round of all is that many turns of each: what else the machine does meanwhile falls on all alike. */
+const TURNS = 5;
+const perTurn = Math.ceil(Number(values.handshakes) / TURNS);
+const handshakes = perTurn * TURNS;
 /** On a busy machine threads that collect garbage together wait for each other, and spin. */
 const ONE_THREAD = ['--single-threaded-gc'];
 /** All that a handshake runs is compiled after some thousand of them, later the more of it there is. */
@@ -57,15 +66,24 @@ interface Server {
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const clients = fork(join(here, 'ends/gate-client.ts'));
+const clients = forkOn('devices', join(here, 'ends/gate-client.ts'));
 let next = 0;
+
+function forkOn(
+  place: Place,
+  file: string,
+  args: readonly string[] = [],
+  flags: readonly string[] = [],
+): ChildProcess {
+  const [execPath, ...execArgv] = [...pinned(place), process.execPath, ...process.execArgv];
+  return fork(file, args, { execPath, execArgv: [...execArgv, ...flags] });
+}
 
 async function start(folder: string, order: GateServerOrder, name: string): Promise<Subject> {
   const servers: Server[] = [];
   while (servers.length < processes) {
-    const server = fork(join(folder, 'ends/gate-server.ts'), [JSON.stringify(order)], {
-      execArgv: [...process.execArgv, ...ONE_THREAD],
-    });
+    const file = join(folder, 'ends/gate-server.ts');
+    const server = forkOn('server', file, [JSON.stringify(order)], ONE_THREAD);
     const [{ port }] = (await once(server, 'message')) as [{ port: number }];
     servers.push({ process: server, port });
   }
@@ -78,8 +96,12 @@ async function ask<T>(child: ChildProcess, message: object): Promise<T> {
   return answer;
 }
 
-/** @throws Error unless every handshake was proved by its own key. */
-async function measure({ name, version, servers }: Subject, round: number): Promise<number> {
+/** Microseconds of CPU. @throws Error unless every handshake was proved by its own key. */
+async function measure(
+  { name, version, servers }: Subject,
+  round: number,
+  count: number,
+): Promise<number> {
   const server = servers[round % servers.length];
   if (server === undefined) throw new Error('no server');
   const before = await ask<GateUse>(server.process, {});
@@ -87,15 +109,14 @@ async function measure({ name, version, servers }: Subject, round: number): Prom
     version,
     port: server.port,
     first: next,
-    count: handshakes,
-    atOnce: AT_ONCE,
+    count,
   };
-  next += handshakes;
+  next += count;
   await ask(clients, run);
   const after = await ask<GateUse>(server.process, {});
   const proved = after.proved - before.proved;
-  if (proved !== handshakes) throw new Error(`${name}: ${proved} of ${handshakes} were proved`);
-  return (after.cpuUs - before.cpuUs) / handshakes;
+  if (proved !== count) throw new Error(`${name}: ${proved} of ${count} were proved`);
+  return after.cpuUs - before.cpuUs;
 }
 
 const subjects: Subject[] = [];
@@ -111,14 +132,19 @@ for (const version of values.versions.split(',') as TlsVersion[]) {
   }
 }
 for (let n = 0; n < WARM_UPS * processes; n += 1) {
-  for (const subject of subjects) await measure(subject, n);
+  for (const subject of subjects) await measure(subject, n, handshakes);
 }
 for (let round = 0; round < rounds; round += 1) {
   // Whoever comes after a slow one must not always be the same.
   const first = round % subjects.length;
-  for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
-    subject.rounds.push(await measure(subject, round));
+  const order = [...subjects.slice(first), ...subjects.slice(0, first)];
+  const spentUs = new Map(order.map((subject) => [subject, 0]));
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    for (const [subject, us] of spentUs) {
+      spentUs.set(subject, us + (await measure(subject, round, perTurn)));
+    }
   }
+  for (const [{ rounds: own }, us] of spentUs) own.push(us / handshakes);
 }
 
 console.log(machine());

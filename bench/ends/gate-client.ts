@@ -1,6 +1,6 @@
 /** The clients of bench/gate.ts, in a process of their own: so many handshakes, so many at once. */
 import { connect } from 'node:tls';
-import { gateIdentity, GATE_KEY, GATE_SERVER_NAME, TLS, type GateRun } from './gate.ts';
+import { AT_ONCE, gateIdentity, GATE_KEY, GATE_SERVER_NAME, TLS, type GateRun } from './gate.ts';
 
 function handshake({ port, version }: GateRun, n: number): Promise<void> {
   return new Promise((resolve) => {
@@ -25,7 +25,7 @@ process.on('message', (run: GateRun) => {
   const worker = async (): Promise<void> => {
     while (next < run.first + run.count) await handshake(run, next++);
   };
-  void Promise.all(Array.from({ length: run.atOnce }, worker)).then(() => {
+  void Promise.all(Array.from({ length: AT_ONCE }, worker)).then(() => {
     process.send?.('done');
   });
 });

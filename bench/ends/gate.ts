@@ -28,8 +28,10 @@ export interface GateRun {
   /** The number of the first identity: each handshake names one of its own. */
   readonly first: number;
   readonly count: number;
-  readonly atOnce: number;
 }
+
+/** Handshakes on their way. */
+export const AT_ONCE = 16;
 
 export const GATE_KEY = Buffer.alloc(32, 7);
 

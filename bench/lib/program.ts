@@ -1,4 +1,4 @@
-/** A process of bench/sides.ts: on a CPU of its own, asked by lines, its CPU time read where the kernel counts it. */
+/** A process of a benchmark: on a CPU of its own, asked by lines, its CPU time read where the kernel counts it. */
 import { execFileSync, fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -76,6 +76,13 @@ export async function endAll(...programs: readonly Program[]): Promise<void> {
   for (const one of programs) await one.end();
 }
 
+/** The command that runs another there, with its arguments; empty where it cannot. */
+export function pinned(place: Place): string[] {
+  const last = cpus().length - 1;
+  if (last === 0 || !canPin) return [];
+  return ['taskset', '-c', String(place === 'server' ? 0 : last)];
+}
+
 /** Microseconds that all threads of a process were on a CPU. */
 export function cpuUs(pid: number): number {
   let ns = 0;
@@ -124,12 +131,6 @@ function answers(
     fail(new Error(`${child.spawnargs.join(' ')} ended: ${String(code ?? signal)}`));
   });
   return () => new Promise((resolve, reject) => (settle = { resolve, reject }));
-}
-
-function pinned(place: Place): string[] {
-  const last = cpus().length - 1;
-  if (last === 0 || !canPin) return [];
-  return ['taskset', '-c', String(place === 'server' ? 0 : last)];
 }
 
 function hasTaskset(): boolean {
