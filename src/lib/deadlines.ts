@@ -22,7 +22,9 @@ export class Deadlines<T extends Dated> {
   readonly #clock: Clock;
   readonly #onDue: (item: T) => void;
   readonly #atOnce: number;
-  readonly #heap: T[] = [];
+  /** No shorter than it ever was: an array that grows and shrinks all the time is copied all the time. */
+  readonly #heap: (T | undefined)[] = [];
+  #size = 0;
   #timer: Timer | undefined;
   /** When the timer fires, monotonic ms: never after the first moment. */
   #firesAt = Infinity;
@@ -35,8 +37,8 @@ export class Deadlines<T extends Dated> {
   }
 
   add(item: T): void {
-    this.#heap.push(item);
-    this.#rise(item, this.#heap.length - 1);
+    this.#size += 1;
+    this.#rise(item, this.#size - 1);
     this.#arm();
   }
 
@@ -45,14 +47,17 @@ export class Deadlines<T extends Dated> {
     const { place } = item;
     if (place < 0) return;
     item.place = -1;
-    const last = this.#heap.pop();
+    this.#size -= 1;
+    const last = this.#heap[this.#size];
+    this.#heap[this.#size] = undefined;
     if (last !== undefined && last !== item) this.#settle(last, place);
     this.#arm();
   }
 
   clear(): void {
-    for (const item of this.#heap) item.place = -1;
+    for (const item of this.#heap) if (item !== undefined) item.place = -1;
     this.#heap.length = 0;
+    this.#size = 0;
     this.#arm();
   }
 
