@@ -1,5 +1,5 @@
 /** The handshake messages that open a connection in clear text, put together from records (RFC 8446 5.1). */
-import { EMPTY, concat, view } from '../lib/bytes.ts';
+import { EMPTY, concat } from '../lib/bytes.ts';
 
 export const MESSAGE = { clientHello: 1, serverHello: 2, clientKeyExchange: 16 } as const;
 
@@ -21,11 +21,8 @@ export class MessageReader {
   #found: HandshakeMessage | 'partial' | 'none' = 'partial';
   /** Where the next record begins. */
   #at = 0;
-  /** Where in the stream the fragments of the message are. */
-  readonly #fragments: (readonly [from: number, to: number])[] = [];
-  #gathered = 0;
-  /** Of the whole message, once its header is there. */
-  #length: number | undefined;
+  /** What came of the message; in the same memory where it came in one record, as nearly all do. */
+  #message: Uint8Array = EMPTY;
 
   /** All octets so far. */
   get stream(): Uint8Array {
@@ -44,33 +41,33 @@ export class MessageReader {
 
   /** False when there is no whole record, which may be because there never will be. */
   #takeRecord(): boolean {
-    const record = this.#stream.subarray(this.#at);
-    if (record.length > 0 && record[0] !== HANDSHAKE) this.#found = 'none';
-    if (record.length < RECORD_HEADER) return false;
-    const length = view(record).readUInt16BE(3);
-    if (record[1] !== 3 || length === 0 || length > LONGEST_RECORD) this.#found = 'none';
-    if (this.#found === 'none' || record.length < RECORD_HEADER + length) return false;
-    const from = this.#at + RECORD_HEADER;
+    const stream = this.#stream;
+    const at = this.#at;
+    const left = stream.length - at;
+    if (left > 0 && stream[at] !== HANDSHAKE) this.#found = 'none';
+    if (left < RECORD_HEADER) return false;
+    const length = uint16(stream, at + 3);
+    if (stream[at + 1] !== 3 || length === 0 || length > LONGEST_RECORD) this.#found = 'none';
+    if (this.#found === 'none' || left < RECORD_HEADER + length) return false;
+    const from = at + RECORD_HEADER;
     this.#at = from + length;
-    this.#fragments.push([from, this.#at]);
-    this.#gathered += length;
-    if (this.#gathered >= MESSAGE_HEADER) this.#takeMessage();
+    const fragment = stream.subarray(from, this.#at);
+    this.#message = this.#message.length === 0 ? fragment : concat(this.#message, fragment);
+    if (this.#message.length >= MESSAGE_HEADER) this.#takeMessage();
     return true;
   }
 
   #takeMessage(): void {
-    this.#length ??= MESSAGE_HEADER + view(this.#message()).readUIntBE(1, 3);
-    if (this.#gathered > this.#length) this.#found = 'none';
-    if (this.#gathered !== this.#length) return;
-    const octets = this.#message();
+    const octets = this.#message;
+    const length = MESSAGE_HEADER + ((octets[1] ?? 0) << 16) + uint16(octets, 2);
+    if (octets.length > length) this.#found = 'none';
+    if (octets.length !== length) return;
     this.#found = { type: octets[0] ?? 0, octets, end: this.#at };
   }
+}
 
-  /** In the same memory where it came in one record, as nearly all do. */
-  #message(): Uint8Array {
-    const parts = this.#fragments.map(([from, to]) => this.#stream.subarray(from, to));
-    return parts.length === 1 ? (parts[0] ?? EMPTY) : concat(...parts);
-  }
+function uint16(octets: Uint8Array, at: number): number {
+  return ((octets[at] ?? 0) << 8) | (octets[at + 1] ?? 0);
 }
 
 const HANDSHAKE = 22;
