@@ -49,7 +49,8 @@ export class KeySearch implements Wait {
   #over: GbaError | undefined;
   /** All that the promises of a lookup know of it; nothing any more once it is over. */
   #ears: Ears | undefined;
-  #release: (() => void) | undefined;
+  /** Where it has a place among those who wait. */
+  #source: string | undefined;
   #timer: Timer | undefined;
   #dueAt = 0;
   /** Why there is no key; a lookup that has not answered by then is too slow. */
@@ -117,13 +118,17 @@ export class KeySearch implements Wait {
   #end(): void {
     if (this.#ears !== undefined) this.#ears.conclude = undefined;
     this.#timer?.cancel();
-    this.#release?.();
-    this.#release = undefined;
+    if (this.#source === undefined) return;
+    this.#rules.slots.giveBack(this.#source);
+    this.#source = undefined;
   }
 
   #takePlace(): boolean {
-    this.#release ??= this.#rules.slots.take(sourceOf(this.#search.remote.host));
-    return this.#release !== undefined;
+    if (this.#source !== undefined) return true;
+    const source = sourceOf(this.#search.remote.host);
+    if (!this.#rules.slots.take(source)) return false;
+    this.#source = source;
+    return true;
   }
 
   /** Grants the first key that the client has; false when there is none and that is not to be told yet. */

@@ -10,8 +10,10 @@ export interface SlotLimits {
 /** Places that are taken and given back. */
 export interface Slots {
   readonly taken: number;
-  /** A place, as the function that gives it back; undefined when there is none. */
-  take(source: string): (() => void) | undefined;
+  /** False when there is no place. */
+  take(source: string): boolean;
+  /** Once for each that was taken. */
+  giveBack(source: string): void;
 }
 
 /** All places are free at first. */
@@ -24,18 +26,16 @@ export function createSlots({ total, perSource }: SlotLimits): Slots {
     },
     take(source) {
       const ofSource = bySource.get(source) ?? 0;
-      if (taken >= total || ofSource >= perSource) return undefined;
+      if (taken >= total || ofSource >= perSource) return false;
       taken += 1;
       bySource.set(source, ofSource + 1);
-      let given = false;
-      return () => {
-        if (given) return;
-        given = true;
-        taken -= 1;
-        const left = (bySource.get(source) ?? 1) - 1;
-        if (left === 0) bySource.delete(source);
-        else bySource.set(source, left);
-      };
+      return true;
+    },
+    giveBack(source) {
+      taken -= 1;
+      const left = (bySource.get(source) ?? 1) - 1;
+      if (left === 0) bySource.delete(source);
+      else bySource.set(source, left);
     },
   };
 }
