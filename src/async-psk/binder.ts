@@ -4,12 +4,11 @@ import { EMPTY, concat, equalSecret, uintBytes, utf8Bytes, wipe } from '../lib/b
 import { hmacSha256 } from '../lib/hmac.ts';
 import type { ClientHello, OfferedPsk } from './hello.ts';
 
+/** What proves a key, and over what. */
+export interface Proof extends Pick<ClientHello, 'truncated'>, Pick<OfferedPsk, 'binder'> {}
+
 /** True when the binder was made with this key, so that OpenSSL will find it true as well. */
-export function isBinderTrue(
-  { truncated }: Pick<ClientHello, 'truncated'>,
-  { binder }: Pick<OfferedPsk, 'binder'>,
-  key: Uint8Array,
-): boolean {
+export function isBinderTrue({ truncated, binder }: Proof, key: Uint8Array): boolean {
   const early = hmacSha256(EMPTY, key);
   const binderKey = hmacSha256(early, EXT_BINDER);
   const finishedKey = hmacSha256(binderKey, FINISHED);

@@ -3,12 +3,11 @@ import type { Duplex } from 'node:stream';
 import { ChannelError, CodecError, type GbaErrorCode } from '../errors.ts';
 import type { Timer } from '../lib/clock.ts';
 import type { TlsVersion } from '../lib/suites.ts';
-import { isBinderTrue } from './binder.ts';
-import type { AnswerRules, KeyAnswer } from './grant.ts';
+import type { AnswerRules, Grant, KeyAnswer } from './grant.ts';
 import { HeldStream } from './held-stream.ts';
 import { decodeClientHello, pskIdentityText, type ClientHello } from './hello.ts';
 import { decodePskIdentity, decodeServerHello, TLS12 } from './key-exchange.ts';
-import { KeySearch, type Candidate, type SearchRules } from './key-search.ts';
+import { KeySearch, type Candidate, type SearchRules, type Searcher } from './key-search.ts';
 import { MESSAGE, MessageReader, type HandshakeMessage } from './records.ts';
 
 /** What all connections of a gate share. */
@@ -34,7 +33,7 @@ export interface ConnectionEvents {
 }
 
 /** It reads from `raw` as soon as it is made, and lets go of all that it has read once it is through. */
-export class Connection {
+export class Connection implements Searcher {
   readonly raw: Duplex;
   /** What TLS gets of it. */
   readonly answer: KeyAnswer;
@@ -44,6 +43,8 @@ export class Connection {
   readonly #deadline: Timer | undefined;
   #phase: 'hello' | 'search' | 'through' = 'hello';
   #search: KeySearch | undefined;
+  /** In front of TLS 1.2. */
+  #held: HeldStream | undefined;
 
   constructor(raw: Duplex, answer: KeyAnswer, rules: GateRules, events: ConnectionEvents) {
     this.raw = raw;
@@ -93,7 +94,7 @@ export class Connection {
     for (const psk of hello.psks) {
       const identity = pskIdentityText(psk.identity);
       if (identity === undefined) continue;
-      candidates.push({ identity, isProven: (key) => isBinderTrue(hello, psk, key) });
+      candidates.push({ identity, proof: { truncated: hello.truncated, binder: psk.binder } });
     }
     const [first, ...others] = candidates;
     const { maxIdentities } = this.#rules;
@@ -101,17 +102,13 @@ export class Connection {
     else if (others.length >= maxIdentities) {
       const counted = `${others.length + 1} identities, more than ${maxIdentities}`;
       this.refuse('ERR_CHANNEL_POLICY', `the client names ${counted}`);
-    } else {
-      this.#startSearch('1.3', undefined, [first, ...others], () => {
-        this.#pass();
-      });
-    }
+    } else this.#startSearch('1.3', undefined, [first, ...others]);
   }
 
   /** Lets TLS begin, and stops it where the client names itself. */
   #hold(helloEnd: number): void {
     const { stream } = this.#reader;
-    const held = new HeldStream({
+    const held: HeldStream = new HeldStream({
       raw: this.#giveBack(stream.subarray(helloEnd)),
       hello: stream.subarray(0, helloEnd),
       limit: this.#rules.maxHelloOctets,
@@ -131,6 +128,7 @@ export class Connection {
         this.#refuseOversize();
       },
     });
+    this.#held = held;
     this.#events.onReady(this, held, false);
   }
 
@@ -142,35 +140,30 @@ export class Connection {
       held.release();
       return;
     }
-    this.#startSearch('1.2', chosen.suite, [{ identity, isProven: () => true }], () => {
-      held.release();
-    });
+    this.#startSearch('1.2', chosen.suite, [{ identity, proof: undefined }]);
   }
 
   #startSearch(
     version: TlsVersion,
     suite: number | undefined,
     candidates: readonly [Candidate, ...Candidate[]],
-    then: () => void,
   ): void {
     this.#events.onNamed(this);
     const { serverName, remote } = this.answer;
-    this.#search = new KeySearch(this.#rules, {
-      holdsAnswer: version === '1.2',
-      version,
-      suite,
-      candidates,
-      serverName,
-      remote,
-      onGrant: (grant) => {
-        this.answer.give(grant);
-        then();
-      },
-      onBusy: () => {
-        this.refuse('ERR_CHANNEL_CLOSED', 'too many lookups wait');
-      },
-    });
+    const holdsAnswer = version === '1.2';
+    const search = { holdsAnswer, version, suite, candidates, serverName, remote };
+    this.#search = new KeySearch(this.#rules, search, this);
     this.#search.start();
+  }
+
+  granted(grant: Grant): void {
+    this.answer.give(grant);
+    if (this.#held === undefined) this.#pass();
+    else this.#held.release();
+  }
+
+  turnedAway(): void {
+    this.refuse('ERR_CHANNEL_CLOSED', 'too many lookups wait');
   }
 
   /** TLS has refused what it got: the client hears so when every other failure is told, if it stays. */

@@ -3,6 +3,7 @@ import { ChannelError, GbaError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { sourceOf } from '../lib/ip.ts';
+import { isBinderTrue, type Proof } from './binder.ts';
 import type { Grant } from './grant.ts';
 import { lookUp, type Answer, type Ask, type PskRequest, type Wait } from './lookup.ts';
 import type { Slots } from './slots.ts';
@@ -21,8 +22,8 @@ export interface SearchRules {
 /** An identity that a client named. */
 export interface Candidate {
   readonly identity: string;
-  /** False when the client is known already not to have this key. */
-  readonly isProven: (key: Uint8Array) => boolean;
+  /** In TLS 1.3, where the hello proves the key already. */
+  readonly proof: Proof | undefined;
 }
 
 export interface Search extends Omit<PskRequest, 'identity'> {
@@ -30,20 +31,25 @@ export interface Search extends Omit<PskRequest, 'identity'> {
   readonly candidates: readonly [Candidate, ...Candidate[]];
   /** True for a caller that keeps the answer of TLS `atAnswerTime`: it gets a decoy at once too. */
   readonly holdsAnswer: boolean;
-  /** The end: a key as soon as it is found and proved, a decoy when it is time. */
-  readonly onGrant: (grant: Grant) => void;
-  /** The other end, for a caller that does not hold answers: too many others wait. */
-  readonly onBusy: () => void;
+}
+
+/** Who hears of one of its two ends. */
+export interface Searcher {
+  /** A key as soon as it is found and proved, a decoy when it is time. */
+  granted(grant: Grant): void;
+  /** For a caller that does not hold answers: too many others wait. */
+  turnedAway(): void;
 }
 
 interface Ears {
-  conclude?: ((answers: readonly Answer[]) => void) | undefined;
+  search: KeySearch | undefined;
 }
 
 /** One search; `start` it once. */
 export class KeySearch implements Wait {
   readonly #rules: SearchRules;
   readonly #search: Search;
+  readonly #searcher: Searcher;
   #abort: AbortController | undefined;
   /** Why nobody waits. */
   #over: GbaError | undefined;
@@ -56,9 +62,10 @@ export class KeySearch implements Wait {
   /** Why there is no key; a lookup that has not answered by then is too slow. */
   #fault: GbaError = TOO_SLOW;
 
-  constructor(rules: SearchRules, search: Search) {
+  constructor(rules: SearchRules, search: Search, searcher: Searcher) {
     this.#rules = rules;
     this.#search = search;
+    this.#searcher = searcher;
   }
 
   /** Whoever reads it is about to wait, which takes a place. */
@@ -74,24 +81,24 @@ export class KeySearch implements Wait {
   /** A key that comes directly needs no place among those who wait. */
   start(): void {
     const { clock, answerAfterMs, lookup } = this.#rules;
-    const { candidates, holdsAnswer, onBusy, version, suite, serverName, remote } = this.#search;
+    const { candidates, holdsAnswer, version, suite, serverName, remote } = this.#search;
     this.#dueAt = clock.monotonic() + answerAfterMs;
     const answers = candidates.map(({ identity }) =>
       lookUp(lookup, { identity, version, suite, serverName, remote }, this),
     );
     const isDone = answers.every(isDirect);
-    if (isDone && this.#conclude(answers)) return;
+    if (isDone && this.conclude(answers)) return;
     if (!this.#takePlace()) {
       this.#fault = BUSY;
       if (holdsAnswer) this.#grantDecoy();
-      else onBusy();
+      else this.#searcher.turnedAway();
       return;
     }
     this.#timer = clock.after(answerAfterMs, () => {
       this.#grantDecoy();
     });
     if (isDone) return;
-    this.#ears = { conclude: (settled) => this.#conclude(settled) };
+    this.#ears = { search: this };
     hear(this.#ears, answers);
   }
 
@@ -116,7 +123,7 @@ export class KeySearch implements Wait {
   }
 
   #end(): void {
-    if (this.#ears !== undefined) this.#ears.conclude = undefined;
+    if (this.#ears !== undefined) this.#ears.search = undefined;
     this.#timer?.cancel();
     if (this.#source === undefined) return;
     this.#rules.slots.giveBack(this.#source);
@@ -132,14 +139,15 @@ export class KeySearch implements Wait {
   }
 
   /** Grants the first key that the client has; false when there is none and that is not to be told yet. */
-  #conclude(answers: readonly Answer[]): boolean {
-    const { candidates, version, holdsAnswer, onGrant } = this.#search;
-    for (const [i, { identity, isProven }] of candidates.entries()) {
+  conclude(answers: readonly Answer[]): boolean {
+    const { candidates, version, holdsAnswer } = this.#search;
+    for (const [i, { identity, proof }] of candidates.entries()) {
       const key = answers[i];
-      if (!(key instanceof Uint8Array) || !isProven(key)) continue;
+      if (!(key instanceof Uint8Array)) continue;
+      if (proof !== undefined && !isBinderTrue(proof, key)) continue;
       this.#end();
       wipeKeys(answers, key);
-      onGrant({ identity, version, key, fault: undefined });
+      this.#searcher.granted({ identity, version, key, fault: undefined });
       return true;
     }
     wipeKeys(answers);
@@ -149,10 +157,11 @@ export class KeySearch implements Wait {
   }
 
   #grantDecoy(): void {
-    const { candidates, version, onGrant } = this.#search;
+    const { candidates, version } = this.#search;
     const [{ identity }] = candidates;
     this.stop(this.#fault);
-    onGrant({ identity, version, key: this.#rules.decoyOf(identity), fault: this.#fault });
+    const key = this.#rules.decoyOf(identity);
+    this.#searcher.granted({ identity, version, key, fault: this.#fault });
   }
 }
 
@@ -163,8 +172,8 @@ function hear(ears: Ears, answers: (Answer | Promise<Answer>)[]): void {
     void answer.then((settled) => {
       answers[i] = settled;
       if (!answers.every(isDirect)) return;
-      if (ears.conclude === undefined) wipeKeys(answers);
-      else ears.conclude(answers);
+      if (ears.search === undefined) wipeKeys(answers);
+      else ears.search.conclude(answers);
     });
   }
 }

@@ -247,7 +247,7 @@ test('a promise that never settles holds nothing of a search that is over', asyn
   const collect = runInNewContext('gc') as () => void;
   const promises: Promise<FoundKey>[] = [];
   const searched = (): WeakRef<object> => {
-    const candidate = { identity, isProven: () => true };
+    const candidate = { identity, proof: undefined };
     const search = new KeySearch(
       {
         lookup: () => {
@@ -264,9 +264,8 @@ test('a promise that never settles holds nothing of a search that is over', asyn
         ...{ version: '1.3', suite: undefined, serverName: undefined, holdsAnswer: false },
         remote: { host: '', port: 0 },
         candidates: [candidate],
-        onGrant: () => undefined,
-        onBusy: () => undefined,
       },
+      { granted: () => undefined, turnedAway: () => undefined },
     );
     search.start();
     search.stop(new ChannelError('ERR_CHANNEL_CLOSED', 'over'));
