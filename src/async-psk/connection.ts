@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { ChannelError, CodecError, type GbaErrorCode } from '../errors.ts';
 import type { Timer } from '../lib/clock.ts';
+import type { Line, Standing } from '../lib/line.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import type { AnswerRules, Grant, KeyAnswer } from './grant.ts';
 import { HeldStream } from './held-stream.ts';
@@ -33,7 +34,10 @@ export interface ConnectionEvents {
 }
 
 /** It reads from `raw` as soon as it is made, and lets go of all that it has read once it is through. */
-export class Connection implements Searcher {
+export class Connection implements Standing<Connection>, Searcher {
+  line: Line<Connection> | undefined;
+  ahead: Connection | undefined;
+  behind: Connection | undefined;
   readonly raw: Duplex;
   /** What TLS gets of it. */
   readonly answer: KeyAnswer;

@@ -8,6 +8,7 @@ import type { GbaError } from '../errors.ts';
 import { utf8Bytes } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { hmacSha256 } from '../lib/hmac.ts';
+import { Line } from '../lib/line.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { Connection, type ConnectionEvents, type GateRules } from './connection.ts';
 import { KeyAnswer, TOOK_NONE } from './grant.ts';
@@ -98,34 +99,59 @@ export interface Gate extends PskGate {
 export function createGate(options: GateOptions): Gate {
   const rules = rulesOf(options);
   const { hellos = 1_024 } = options.limits ?? {};
-  const pending = new Set<Connection>();
   /** Whose client has not named itself, oldest first. */
-  const silent = new Set<Connection>();
+  const silent = new Line<Connection>();
+  /** Whose client has, and whose key is looked up. */
+  const named = new Line<Connection>();
   const bySocket = new WeakMap<TLSSocket, KeyAnswer>();
   /** Those of whom TLS may ask at any moment, by the addresses of both ends. */
   const byPath = new Map<string, KeyAnswer>();
   /** The one of whom TLS reads octets at this moment. */
-  let reading: Reading | undefined;
+  let reading: KeyAnswer | undefined;
+  /** It reads them from a stream in front of this connection, whose address it does not have. */
+  let below: Duplex | undefined;
+
+  const read = (answer: KeyAnswer | undefined, raw: Duplex | undefined): void => {
+    reading = answer;
+    below = raw;
+  };
+
+  /**
+   * TLS names the socket for which it wants a key, not the connection below. But it asks while it reads:
+   * what a socket has read already in the next tick, what comes of any other stream in its `data` event.
+   */
+  const whileRead = (stream: Duplex, { raw, answer }: Connection, pass: () => void): void => {
+    if (stream instanceof Socket) {
+      process.nextTick(read, answer, undefined);
+      pass();
+      process.nextTick(read, undefined, undefined);
+      return;
+    }
+    stream.on('data', () => {
+      read(answer, raw);
+    });
+    pass();
+    stream.on('data', () => {
+      read(undefined, undefined);
+    });
+  };
 
   const eventsOf = (pass: (stream: Duplex) => void): ConnectionEvents => ({
-    onNamed: (connection) => silent.delete(connection),
-    onReady({ raw, answer }, stream, asksLater) {
+    onNamed(connection) {
+      if (silent.delete(connection)) named.add(connection);
+    },
+    onReady(connection, stream, asksLater) {
+      const { raw, answer } = connection;
       const path = asksLater ? pathOf(raw) : undefined;
       if (path !== undefined) byPath.set(path, answer);
       forgetAtClose(raw, answer, byPath, path);
       const front = asksLater && path === undefined ? openStream(raw) : stream;
-      const own: Reading = { raw, answer, isNative: front instanceof Socket };
-      whileRead(
-        front,
-        (is) => (reading = is ? own : undefined),
-        () => {
-          pass(front);
-        },
-      );
+      whileRead(front, connection, () => {
+        pass(front);
+      });
     },
     onThrough(connection, error) {
-      pending.delete(connection);
-      silent.delete(connection);
+      connection.line?.delete(connection);
       if (error) options.onRefused?.(connection.answer.remote, error, connection.raw);
     },
   });
@@ -133,25 +159,23 @@ export function createGate(options: GateOptions): Gate {
   const receive = (raw: Duplex, events: ConnectionEvents): void => {
     const answer = new KeyAnswer(rules, remoteOf(raw));
     const connection = new Connection(raw, answer, rules, events);
-    pending.add(connection);
     silent.add(connection);
     if (silent.size <= hellos) return;
-    const [oldest] = silent;
-    oldest?.refuse('ERR_CHANNEL_CLOSED', 'too many silent connections');
+    silent.first?.refuse('ERR_CHANNEL_CLOSED', 'too many silent connections');
   };
 
   const answerOf = (socket: TLSSocket): KeyAnswer | undefined => {
     const known = bySocket.get(socket);
     if (known !== undefined) return known;
-    const found = reading?.answer ?? byPath.get(pathOf(socket) ?? '');
+    const found = reading ?? byPath.get(pathOf(socket) ?? '');
     if (found !== undefined) bySocket.set(socket, found);
-    if (reading?.isNative === false) lendAddress(socket, reading.raw);
+    if (below !== undefined) lendAddress(socket, below);
     return found;
   };
 
   return {
     get pending() {
-      return pending.size;
+      return silent.size + named.size;
     },
     pskCallback: (socket, identity) => {
       const answer = answerOf(socket);
@@ -174,34 +198,11 @@ export function createGate(options: GateOptions): Gate {
     remoteOf: (socket) => bySocket.get(socket)?.remote,
     identityOf: (socket) => bySocket.get(socket)?.verdict ?? TOOK_NONE,
     close() {
-      for (const connection of pending) {
+      for (const connection of [...silent, ...named]) {
         connection.refuse('ERR_CHANNEL_CLOSED', 'the server is closing');
       }
     },
   };
-}
-
-interface Reading {
-  readonly raw: Duplex;
-  readonly answer: KeyAnswer;
-  /** TLS reads the very socket, whose address it has. */
-  readonly isNative: boolean;
-}
-
-/**
- * TLS names the socket for which it wants a key, not the connection below. But it asks while it reads:
- * what a socket has read already in the next tick, what comes of any other stream in its `data` event.
- */
-function whileRead(stream: Duplex, tell: (isRead: boolean) => void, pass: () => void): void {
-  const next = (action: () => void): unknown =>
-    stream instanceof Socket ? process.nextTick(action) : stream.on('data', action);
-  next(() => {
-    tell(true);
-  });
-  pass();
-  next(() => {
-    tell(false);
-  });
 }
 
 /** A function of its own, so that an open connection holds nothing else of its time in the gate. */
