@@ -10,6 +10,7 @@ import { systemClock, type Clock } from '../lib/clock.ts';
 import { hmacSha256 } from '../lib/hmac.ts';
 import { Line } from '../lib/line.ts';
 import type { TlsVersion } from '../lib/suites.ts';
+import { lendAddress, pathOf, remoteOf } from './addresses.ts';
 import { Connection, type ConnectionEvents, type GateRules } from './connection.ts';
 import { KeyAnswer, TOOK_NONE } from './grant.ts';
 import { openStream } from './held-stream.ts';
@@ -239,32 +240,3 @@ function rulesOf(options: GateOptions): GateRules {
     decoyOf: (identity) => hmacSha256(decoySecret, utf8Bytes(identity)),
   };
 }
-
-type Addressed = Partial<Pick<Socket, (typeof ADDRESS)[number]>>;
-
-function remoteOf(stream: Duplex): Endpoint {
-  const { remoteAddress = '', remotePort = 0 } = stream as Addressed;
-  return { host: remoteAddress, port: remotePort };
-}
-
-/** Both ends' addresses, which no other open connection has; a pipe has none. */
-function pathOf(stream: Duplex): string | undefined {
-  const { remoteAddress, remotePort, localAddress, localPort } = stream as Addressed;
-  if (remoteAddress === undefined) return undefined;
-  return [remoteAddress, remotePort, localAddress, localPort].join(' ');
-}
-
-function lendAddress(socket: TLSSocket, raw: Duplex): void {
-  for (const name of ADDRESS) {
-    Object.defineProperty(socket, name, { value: (raw as Addressed)[name], configurable: true });
-  }
-}
-
-const ADDRESS = [
-  'remoteAddress',
-  'remotePort',
-  'remoteFamily',
-  'localAddress',
-  'localPort',
-  'localFamily',
-] as const;
