@@ -80,11 +80,13 @@ async function listenNaf(): Promise<number> {
     find: (identity): LiveSa | undefined =>
       !isRemote || known.includes(identity) ? sa : undefined,
     ...(isRemote && {
-      lookup: (identity) =>
-        answered(() => {
+      lookup: (identity, wait) => {
+        wait.onOver(() => undefined);
+        return answered(() => {
           known[next] = identity;
           next = (next + 1) % REMEMBERED;
-        }),
+        });
+      },
     }),
     onLayer: ({ socket }) => {
       proved += 1;

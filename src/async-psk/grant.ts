@@ -123,4 +123,7 @@ const NO_WAIT: Wait = {
   get signal() {
     return AbortSignal.abort(NOT_LOCAL);
   },
+  onOver() {
+    throw NOT_LOCAL;
+  },
 };

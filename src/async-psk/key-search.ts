@@ -51,6 +51,7 @@ export class KeySearch implements Wait {
   readonly #search: Search;
   readonly #searcher: Searcher;
   #abort: AbortController | undefined;
+  #onOver: ((reason: GbaError) => void) | undefined;
   /** Why nobody waits. */
   #over: GbaError | undefined;
   /** All that the promises of a lookup know of it; nothing any more once it is over. */
@@ -76,6 +77,12 @@ export class KeySearch implements Wait {
       if (this.#over !== undefined) this.#abort.abort(this.#over);
     }
     return this.#abort.signal;
+  }
+
+  onOver(action: (reason: GbaError) => void): void {
+    if (this.#over === undefined && !this.#takePlace()) this.#over = BUSY;
+    if (this.#over !== undefined) throw this.#over;
+    this.#onOver = action;
   }
 
   /** A key that comes directly needs no place among those who wait. */
@@ -120,6 +127,8 @@ export class KeySearch implements Wait {
     this.#end();
     this.#over ??= reason;
     this.#abort?.abort(reason);
+    this.#onOver?.(reason);
+    this.#onOver = undefined;
   }
 
   #end(): void {

@@ -25,10 +25,15 @@ export type FoundKey = Uint8Array | null | undefined;
  */
 export type PskLookup = (request: PskRequest, signal: AbortSignal) => FoundKey | Promise<FoundKey>;
 
-/** What a lookup may want to know while somebody waits for it. */
+/** Of those for whom a key is looked up. Whoever asks elsewhere reads `signal` or calls `onOver`: that takes a place. */
 export interface Wait {
   /** Made when it is first read, within the lookup: most keys are at hand, and a signal costs as much as a hello. */
   readonly signal: AbortSignal;
+  /**
+   * The same for less: runs `action` when nobody waits any more. Once at most, within the lookup.
+   * @throws GbaError at once when too many wait.
+   */
+  onOver(action: (reason: GbaError) => void): void;
 }
 
 /** A lookup that asks for its signal if it needs one. */

@@ -60,7 +60,7 @@ export class PushServer {
       onLayer: (secured) => {
         this.#devices.accept(secured);
       },
-      ...(arrivals && { lookup: (identity, signal) => arrivals.lookUp(identity, signal) }),
+      ...(arrivals && { lookup: (identity, wait) => arrivals.lookUp(identity, wait) }),
       ...(options.dangerouslyLogKeys && { keylog: options.dangerouslyLogKeys }),
     }).then((psk) => {
       this.#psk = psk;

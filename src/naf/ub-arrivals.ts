@@ -1,4 +1,5 @@
 /** UEs that come with a key of their own: while TLS waits, the BSF is asked who they are (TS 33.220 4.5.3, TS 33.222 5.4). */
+import type { Wait } from '../async-psk/lookup.ts';
 import { BsfError, SaError } from '../errors.ts';
 import { parseBTid, pskIdentityOf, PSK_NAMESPACE_UICC, uaIdOf, type BTid } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
@@ -47,29 +48,29 @@ export class UbArrivals {
   /**
    * Resolves when the registry has the association that this PSK identity names.
    * @throws SaError ERR_SA_UNKNOWN; BsfError ERR_BSF_DENIED when the BSF does not say who it is, ERR_BSF_BUSY
-   * when too many are asked for; what else the BSF throws; the signal's reason.
+   * when too many are asked for; what else the BSF throws; the reason why nobody waits.
    */
-  async lookUp(identity: string, signal: AbortSignal): Promise<void> {
+  async lookUp(identity: string, wait: Pick<Wait, 'onOver'>): Promise<void> {
     const bTid = bTidIn(identity);
     if (bTid === undefined) throw new SaError('ERR_SA_UNKNOWN', 'the identity names no B-TID');
     if (this.#over.has(bTid)) throw new SaError('ERR_SA_UNKNOWN', `${bTid} has ended here`);
     if (this.#unknown.has(bTid) || this.#options.registry.current(bTid)) {
       throw new SaError('ERR_SA_UNKNOWN', `the BSF has no such key of ${bTid}`);
     }
-    signal.throwIfAborted();
-    const question = this.#questions.get(bTid) ?? this.#ask(bTid);
-    const leave = (): void => {
+    let question: Question | undefined;
+    wait.onOver((reason) => {
+      if (question === undefined) return;
       question.waiting -= 1;
       if (question.waiting > 0) return;
       this.#forget(bTid, question);
-      question.abort.abort(signal.reason);
-    };
+      question.abort.abort(reason);
+    });
+    question = this.#questions.get(bTid) ?? this.#ask(bTid);
     question.waiting += 1;
-    signal.addEventListener('abort', leave, { once: true });
     try {
       await question.answer;
     } finally {
-      signal.removeEventListener('abort', leave);
+      question = undefined;
     }
   }
 

@@ -1,6 +1,7 @@
 /** The gate in front of the NAF's TLS: an unknown identity may become known while its handshake waits. */
 import { Socket } from 'node:net';
 import { createGate, type Gate } from '../async-psk/gate.ts';
+import type { Wait } from '../async-psk/lookup.ts';
 import type { GbaError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TlsPolicy, TlsVersion } from '../lib/suites.ts';
@@ -8,7 +9,7 @@ import type { HandshakeLimits } from './handshakes.ts';
 import type { PskKeys } from './psk-keys.ts';
 
 /** Makes an identity known, if anybody has it; rejects with the reason why nobody has. */
-export type LookUpIdentity = (identity: string, signal: AbortSignal) => Promise<void>;
+export type LookUpIdentity = (identity: string, wait: Wait) => Promise<void>;
 
 export interface ArrivalGateOptions {
   readonly clock: Clock;
@@ -39,7 +40,7 @@ export function createArrivalGate(options: ArrivalGateOptions): Gate {
     },
     lookup: ({ identity, version }, wait) => {
       if (keys.knows(identity)) return keys.keyOf(identity, version);
-      return lookup(identity, wait.signal).then(() => keys.keyOf(identity, version));
+      return lookup(identity, wait).then(() => keys.keyOf(identity, version));
     },
     onRefused: (_remote, error, raw) => {
       if (raw instanceof Socket) options.onRefused(raw, error);

@@ -21,6 +21,7 @@ import {
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { subscribe } from '../../src/lib/events.ts';
 import type { TlsBinding } from '../../src/lib/suites.ts';
+import type { Wait } from '../../src/async-psk/lookup.ts';
 import { UbArrivals } from '../../src/naf/ub-arrivals.ts';
 import type { PushServer, PushServerOptions } from '../../src/naf/push-server.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
@@ -437,12 +438,19 @@ function openAsking(): Asking {
 }
 
 const someBTid = (): BTid => bTidOf(randomBytes(16), bsfFqdnFromImpi(impi));
+/** Somebody waits until the signal aborts. */
+const waitUntil = (signal = new AbortController().signal): Pick<Wait, 'onOver'> => ({
+  onOver(action) {
+    signal.addEventListener('abort', () => {
+      action(signal.reason as GbaError);
+    });
+  },
+});
 const unknown = (): BsfError => new BsfError('ERR_BSF_UNKNOWN_TRANSACTION', 'nobody');
 
 test('what names no B-TID in its one spelling is not asked for', async (t) => {
   const { arrivals, asked } = openAsking();
   const bTid = someBTid();
-  const { signal } = new AbortController();
   for (const identity of [
     '',
     bTid,
@@ -453,7 +461,7 @@ test('what names no B-TID in its one spelling is not asked for', async (t) => {
     '3GPP-bootstrapping;AAECAwQFBgcICQoL',
     `3GPP-bootstrapping;${bTid}\n`,
   ]) {
-    t.is(await codeOf(arrivals.lookUp(identity, signal)), 'ERR_SA_UNKNOWN', identity);
+    t.is(await codeOf(arrivals.lookUp(identity, waitUntil())), 'ERR_SA_UNKNOWN', identity);
   }
   t.deepEqual(asked, []);
 });
@@ -461,9 +469,8 @@ test('what names no B-TID in its one spelling is not asked for', async (t) => {
 test('what the BSF does not know is not asked again for half a minute, what it could not say is', async (t) => {
   const { arrivals, asked, answer, clock } = openAsking();
   const identity = pskIdentityOf(someBTid());
-  const { signal } = new AbortController();
   const ask = async (n: number, how: Error): Promise<unknown> => {
-    const code = codeOf(arrivals.lookUp(identity, signal));
+    const code = codeOf(arrivals.lookUp(identity, waitUntil()));
     answer(n, how);
     return code;
   };
@@ -482,20 +489,22 @@ test('a question ends when the last one who waits for it leaves, and says nothin
   const bTid = someBTid();
   const identity = pskIdentityOf(bTid);
   const [one, two] = [new AbortController(), new AbortController()];
-  const codes = [one, two].map(({ signal }) => codeOf(arrivals.lookUp(identity, signal)));
+  const codes = [one, two].map(({ signal }) =>
+    codeOf(arrivals.lookUp(identity, waitUntil(signal))),
+  );
   one.abort();
   t.false(asked[0]?.signal?.aborted);
   two.abort(new GbaError('ERR_CHANNEL_POLICY', 'it sent too much'));
   t.true(asked[0]?.signal?.aborted);
 
-  const third = arrivals.lookUp(identity, new AbortController().signal);
+  const third = arrivals.lookUp(identity, waitUntil());
   t.is(asked.length, 2);
   answer(0, new BsfError('ERR_BSF_DENIED', 'aborted'));
   t.deepEqual(await Promise.all(codes), ['ERR_BSF_DENIED', 'ERR_BSF_DENIED']);
   answer(1, new BsfError('ERR_BSF_UNREACHABLE', 'down', { retryable: true }));
   t.is(await codeOf(third), 'ERR_BSF_UNREACHABLE');
 
-  const fourth = arrivals.lookUp(identity, new AbortController().signal);
+  const fourth = arrivals.lookUp(identity, waitUntil());
   t.is(asked.length, 3);
   answer(2);
   await fourth;
@@ -505,7 +514,7 @@ test('a question ends when the last one who waits for it leaves, and says nothin
 test('an answer that comes after everybody has left adds nothing, and its key is wiped', async (t) => {
   const { arrivals, registry, answer } = openAsking();
   const gone = new AbortController();
-  const code = codeOf(arrivals.lookUp(pskIdentityOf(someBTid()), gone.signal));
+  const code = codeOf(arrivals.lookUp(pskIdentityOf(someBTid()), waitUntil(gone.signal)));
   gone.abort(new GbaError('ERR_CHANNEL_CLOSED', 'left'));
   answer(0);
   t.is(await code, 'ERR_CHANNEL_CLOSED');
@@ -514,7 +523,7 @@ test('an answer that comes after everybody has left adds nothing, and its key is
 
 test('when the NAF ends, so do its questions', async (t) => {
   const { arrivals, asked, answer, end, registry } = openAsking();
-  const code = codeOf(arrivals.lookUp(pskIdentityOf(someBTid()), new AbortController().signal));
+  const code = codeOf(arrivals.lookUp(pskIdentityOf(someBTid()), waitUntil()));
   end.abort(new GbaError('ERR_CHANNEL_CLOSED', 'over'));
   t.true(asked[0]?.signal?.aborted);
   answer(0);
@@ -525,7 +534,7 @@ test('when the NAF ends, so do its questions', async (t) => {
 test('128 questions are out at once, and each that ends makes room', async (t) => {
   const { arrivals, asked, answer } = openAsking();
   const ask = (): Promise<unknown> =>
-    codeOf(arrivals.lookUp(pskIdentityOf(someBTid()), new AbortController().signal));
+    codeOf(arrivals.lookUp(pskIdentityOf(someBTid()), waitUntil()));
   const first = ask();
   for (let i = 1; i < 128; i += 1) void ask();
   t.is(await ask(), 'ERR_BSF_BUSY');
@@ -537,10 +546,9 @@ test('128 questions are out at once, and each that ends makes room', async (t) =
 
 test('keys that nobody proves are bounded, and who makes room may come again', async (t) => {
   const { arrivals, registry, answer, asked } = openAsking();
-  const { signal } = new AbortController();
   const bTids = Array.from({ length: 1_026 }, someBTid);
   for (const [n, bTid] of bTids.entries()) {
-    const known = arrivals.lookUp(pskIdentityOf(bTid), signal);
+    const known = arrivals.lookUp(pskIdentityOf(bTid), waitUntil());
     answer(n);
     await known;
     if (n === 0) {
@@ -552,7 +560,7 @@ test('keys that nobody proves are bounded, and who makes room may come again', a
   const [proved, evicted] = bTids as [BTid, BTid];
   t.truthy(registry.current(proved));
   t.falsy(registry.current(evicted));
-  const again = arrivals.lookUp(pskIdentityOf(evicted), signal);
+  const again = arrivals.lookUp(pskIdentityOf(evicted), waitUntil());
   answer(asked.length - 1);
   await again;
   t.truthy(registry.current(evicted));
@@ -560,20 +568,19 @@ test('keys that nobody proves are bounded, and who makes room may come again', a
 
 test('an association that was proved and ended does not come back, nor a revoked one ever', async (t) => {
   const { arrivals, registry, answer, asked } = openAsking();
-  const { signal } = new AbortController();
   for (const [isProved, reason] of [
     [true, 'superseded'],
     [true, 'revoked'],
     [false, 'revoked'],
   ] as const) {
     const bTid = someBTid();
-    const known = arrivals.lookUp(pskIdentityOf(bTid), signal);
+    const known = arrivals.lookUp(pskIdentityOf(bTid), waitUntil());
     answer(asked.length - 1);
     await known;
     if (isProved) arrivals.proved(bTid);
     registry.close(bTid, reason);
     const before = asked.length;
-    t.is(await codeOf(arrivals.lookUp(pskIdentityOf(bTid), signal)), 'ERR_SA_UNKNOWN');
+    t.is(await codeOf(arrivals.lookUp(pskIdentityOf(bTid), waitUntil())), 'ERR_SA_UNKNOWN');
     t.is(asked.length, before);
   }
 });

@@ -45,7 +45,7 @@ function arriving(...sas: readonly LiveSa[]): {
     asked,
     signals,
     find: (identity) => here.get(identity),
-    lookup: async (identity, signal) => {
+    lookup: async (identity, { signal }) => {
       asked.push(identity);
       signals.push(signal);
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -147,7 +147,7 @@ test('what TLS itself refuses is told in its own words', async (t) => {
 test('a lookup is aborted when its UE leaves, or at the deadline of the handshake', async (t) => {
   const clock = manualClock();
   const signals: AbortSignal[] = [];
-  const lookup: LookUpIdentity = (_identity, signal) => {
+  const lookup: LookUpIdentity = (_identity, { signal }) => {
     signals.push(signal);
     return new Promise(() => undefined);
   };
