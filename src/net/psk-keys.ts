@@ -105,9 +105,10 @@ export function isFound(asked: Asked): asked is Found {
 
 /** In GBA_U the UICC has a key of its own, under a name of its own. */
 function keyOf({ key, uiccKey }: Pick<LiveSa, 'key' | 'uiccKey'>, identity: string): Uint8Array {
-  return (identity.startsWith(`${PSK_NAMESPACE_UICC};`) && uiccKey) || key;
+  return (identity.startsWith(OF_UICC) && uiccKey) || key;
 }
 
+const OF_UICC = `${PSK_NAMESPACE_UICC};`;
 /** Stands where no association was found, for what is done with one to take the same time. */
 const NOBODY: Pick<LiveSa, 'binding' | 'key' | 'uiccKey'> = {
   binding: { version: '1.3' },
