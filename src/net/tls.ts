@@ -41,7 +41,8 @@ export function serverTlsOptions(
     honorCipherOrder: true,
     dhparam: dhParameters(policy.minDhBits),
     requestCert: false,
-    pskIdentityHint: PSK_NAMESPACE,
+    // TLS 1.3 has none, and each connection would be told.
+    ...(versions.includes('1.2') && { pskIdentityHint: PSK_NAMESPACE }),
     pskCallback,
   };
 }

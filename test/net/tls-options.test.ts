@@ -21,6 +21,14 @@ test('a listener enables the versions that it is told and no other', (t) => {
   t.deepEqual(range(['1.3', '1.2']), ['TLSv1.2', 'TLSv1.3']);
 });
 
+test('a listener has an identity hint where TLS 1.2 has one', (t) => {
+  const hint = (...versions: ('1.2' | '1.3')[]): string | undefined =>
+    serverTlsOptions(policy, { versions, pskCallback }).pskIdentityHint;
+  t.is(hint('1.3'), undefined);
+  t.is(hint('1.2'), '3GPP-bootstrapping');
+  t.is(hint('1.3', '1.2'), '3GPP-bootstrapping');
+});
+
 test('the UE refuses a Diffie-Hellman group smaller than its policy', async (t) => {
   const sa = makeSa({ binding: { version: '1.2', suite: 'DHE-PSK-AES128-GCM-SHA256' } });
   const naf = await startNaf(t, [sa]);
