@@ -41,8 +41,9 @@ export class PskProofs {
    * it is still good for it.
    */
   of(socket: TLSSocket, handshake: Handshake): Proof | GbaError {
-    const { keys, resumption, policy } = this.#options;
-    const lookup = this.#usedBy(socket);
+    const { keys, gate, resumption, policy } = this.#options;
+    const version = socket.getProtocol();
+    const lookup = this.#usedBy(socket, version);
     const session = lookup ? undefined : resumption?.resumedBy(socket, handshake);
     const used = lookup ?? session;
     if (used === undefined) {
@@ -50,7 +51,9 @@ export class PskProofs {
     }
     if (used instanceof GbaError) return used;
     if ('version' in used && !isFound(used)) return keys.missing(used);
-    const current = keys.lookUp(used.identity, socket.getProtocol());
+    // Behind the gate it was found just now, without it when TLS began.
+    const isCurrent = gate !== undefined && 'version' in used;
+    const current = isCurrent ? used : keys.lookUp(used.identity, version);
     if (current instanceof GbaError) return current;
     const { sa, key } = current;
     if (key !== used.key) {
@@ -58,14 +61,15 @@ export class PskProofs {
     }
     const isResumed = session !== undefined && 'serverName' in session;
     const named = isResumed ? session.serverName : socket.servername || undefined;
-    const fault = handshakeFault(socket, sa.binding, policy) ?? nameFault(named, sa, policy);
+    const fault =
+      handshakeFault(socket, sa.binding, policy, version) ?? nameFault(named, sa, policy);
     return fault ?? { sa, identity: used.identity, key, resumed: isResumed };
   }
 
   /** Why TLS failed. All reasons are made in every case: one that some alone wait for tells them by its time. */
   faultOf(socket: TLSSocket, error: Error): GbaError {
     const fault = channelErrorOf(error);
-    const used = this.#usedBy(socket);
+    const used = this.#usedBy(socket, socket.getProtocol());
     if (used instanceof GbaError) return used;
     if (used === undefined) return fault;
     const missing = this.#options.keys.missing(used);
@@ -73,11 +77,11 @@ export class PskProofs {
   }
 
   /** What this handshake looked up; undefined when TLS asked for nothing. In the gate a name never has another key. */
-  #usedBy(socket: TLSSocket): Asked | GbaError | undefined {
+  #usedBy(socket: TLSSocket, version: string | null): Asked | GbaError | undefined {
     const { keys, gate } = this.#options;
     if (gate === undefined) return keys.takeChosen(socket);
     const identity = gate.identityOf(socket);
-    if (typeof identity === 'string') return keys.ask(identity, socket.getProtocol());
+    if (typeof identity === 'string') return keys.ask(identity, version);
     return identity === TOOK_NONE ? undefined : identity;
   }
 }
@@ -91,8 +95,9 @@ function nameFault(
   { nafFqdn }: LiveSa,
   { requireServerName }: TlsPolicy,
 ): ChannelError | undefined {
+  if (serverName?.toLowerCase() === nafFqdn) return undefined;
   const name = serverName && isIP(serverName) === 0 ? serverName : undefined;
-  if (name ? name.toLowerCase() === nafFqdn : !requireServerName) return undefined;
+  if (!name && !requireServerName) return undefined;
   const named = name ? JSON.stringify(name) : 'nobody';
   return new ChannelError('ERR_CHANNEL_POLICY', `the client names ${named}, not ${nafFqdn}`);
 }

@@ -90,16 +90,17 @@ export function refuseCertificate(_host: string, shown: PeerCertificate): Channe
 
 /**
  * What is wrong with a complete handshake under `binding`, if anything. In TLS 1.3 OpenSSL calls a
- * pre-shared key a reused session; one that is not reused was authenticated by something else.
+ * pre-shared key a reused session; one that is not reused was authenticated by something else. `version`
+ * spares asking TLS for it again.
  */
 export function handshakeFault(
   socket: TLSSocket,
   binding: TlsBinding,
   policy: TlsPolicy,
+  version = socket.getProtocol(),
 ): ChannelError | undefined {
   const certificate = refuseCertificate('', socket.getPeerCertificate());
   if (certificate !== undefined) return certificate;
-  const version = socket.getProtocol();
   if (version !== `TLSv${binding.version}`) {
     return policyFault(
       `the association is for TLS ${binding.version}, not ${version ?? 'nothing'}`,
