@@ -1,10 +1,10 @@
 /** Handshakes that are not finished: a deadline for each, a bound on all, the oldest makes room. */
 import type { Socket } from 'node:net';
 import { ChannelError } from '../errors.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { formatEndpoint, type Endpoint } from '../codec/address.ts';
+import { EqualWaits, type Waiting } from '../lib/equal-waits.ts';
 import { sourceOf } from '../lib/ip.ts';
-import { Line, type Standing } from '../lib/line.ts';
 
 export interface HandshakeLimits {
   /** In all. */
@@ -27,12 +27,11 @@ export interface HandshakesOptions {
   readonly onDropped: (handshake: Handshake, fault: ChannelError) => void;
 }
 
-interface Pending extends Handshake, Standing<Pending> {
+interface Pending extends Handshake, Waiting<Pending> {
   readonly raw: Socket;
   readonly host: string;
   readonly port: number;
   readonly source: string;
-  readonly deadline: Timer;
   readonly onClose: () => void;
   /** The one before it among those whose ports end in the same bits. */
   next: Pending | undefined;
@@ -45,12 +44,19 @@ interface Pending extends Handshake, Standing<Pending> {
 export class Handshakes {
   readonly #options: HandshakesOptions;
   /** Oldest first. */
-  readonly #pending = new Line<Pending>();
+  readonly #pending;
   /** The youngest of those whose ports end in the same bits. */
   readonly #byPort = new Array<Pending | undefined>(PORTS).fill(undefined);
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
+    this.#pending = new EqualWaits<Pending>({
+      clock: options.clock,
+      onDue: (pending) => {
+        this.#forget(pending);
+        this.#cut(pending, 'ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
+      },
+    });
   }
 
   get size(): number {
@@ -63,16 +69,15 @@ export class Handshakes {
     const { remoteAddress: host = '', remotePort: port = 0 } = raw;
     const source = sourceOf(host);
     this.#makeRoom(source, limits);
+    const startedAt = clock.monotonic();
     const pending: Pending = {
       raw,
       host,
       port,
       source,
       remote: formatEndpoint({ host, port }),
-      startedAt: clock.monotonic(),
-      deadline: clock.after(timeoutMs, () => {
-        this.#drop(pending, 'ERR_CHANNEL_TIMEOUT', 'the TLS handshake took too long');
-      }),
+      startedAt,
+      dueAt: startedAt + timeoutMs,
       onClose: () => {
         this.#drop(pending, 'ERR_CHANNEL_CLOSED', 'the connection ended during the TLS handshake');
       },
@@ -122,15 +127,22 @@ export class Handshakes {
     if (oldest) this.#drop(oldest, 'ERR_CHANNEL_CLOSED', 'too many unfinished TLS handshakes');
   }
 
-  #drop(pending: Pending, code: 'ERR_CHANNEL_TIMEOUT' | 'ERR_CHANNEL_CLOSED', why: string): void {
-    if (!this.#remove(pending)) return;
+  #drop(pending: Pending, code: DropCode, why: string): void {
+    if (this.#remove(pending)) this.#cut(pending, code, why);
+  }
+
+  #cut(pending: Pending, code: DropCode, why: string): void {
     pending.raw.destroy();
     this.#options.onDropped(pending, new ChannelError(code, why, { retryable: true }));
   }
 
   #remove(pending: Pending): boolean {
-    if (!this.#pending.delete(pending)) return false;
-    pending.deadline.cancel();
+    const stood = this.#pending.delete(pending);
+    if (stood) this.#forget(pending);
+    return stood;
+  }
+
+  #forget(pending: Pending): void {
     pending.raw.off('close', pending.onClose);
     const place = pending.port % PORTS;
     let each = this.#byPort[place];
@@ -138,9 +150,10 @@ export class Handshakes {
     while (each !== undefined && each.next !== pending) each = each.next;
     if (each !== undefined) each.next = pending.next;
     pending.next = undefined;
-    return true;
   }
 }
+
+type DropCode = 'ERR_CHANNEL_TIMEOUT' | 'ERR_CHANNEL_CLOSED';
 
 /** The next with this peer, itself included. */
 function fromThere(pending: Pending | undefined, host: string, port: number): Pending | undefined {
