@@ -8,6 +8,7 @@ import type { GbaError } from '../errors.ts';
 import { utf8Bytes } from '../lib/bytes.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { hmacSha256 } from '../lib/hmac.ts';
+import { EqualWaits } from '../lib/equal-waits.ts';
 import { Line } from '../lib/line.ts';
 import type { TlsVersion } from '../lib/suites.ts';
 import { lendAddress, pathOf, remoteOf } from './addresses.ts';
@@ -15,6 +16,7 @@ import { Connection, type ConnectionEvents, type GateRules } from './connection.
 import { KeyAnswer, TOOK_NONE } from './grant.ts';
 import { openStream } from './held-stream.ts';
 import type { Ask, PskLookup } from './lookup.ts';
+import type { KeySearch } from './key-search.ts';
 import { createSlots } from './slots.ts';
 
 /** What a gate asks for keys, and what it lets strangers cost. */
@@ -224,6 +226,10 @@ function rulesOf(options: GateOptions): GateRules {
   if (!(answerAfterMs > 0 && answerAfterMs < timeoutMs)) {
     throw new RangeError(`answerAfterMs is above 0 and below ${timeoutMs}, not ${answerAfterMs}`);
   }
+  const { clock = systemClock } = options;
+  const onDue = (search: KeySearch): void => {
+    search.grantDecoy();
+  };
   return {
     lookup: options.lookup,
     versions: options.versions ?? ['1.3', '1.2'],
@@ -232,7 +238,8 @@ function rulesOf(options: GateOptions): GateRules {
     maxHelloOctets: options.maxHelloOctets ?? 4_096,
     timeoutMs,
     answerAfterMs,
-    clock: options.clock ?? systemClock,
+    clock,
+    waits: new EqualWaits({ clock, onDue }),
     slots: createSlots({
       total: options.limits?.lookups ?? 1_024,
       perSource: options.limits?.lookupsPerSource ?? 256,

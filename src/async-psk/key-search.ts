@@ -2,6 +2,7 @@
 import { ChannelError, GbaError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
+import type { EqualWaits, Waiting } from '../lib/equal-waits.ts';
 import { sourceOf } from '../lib/ip.ts';
 import { isBinderTrue, type Proof } from './binder.ts';
 import type { Grant } from './grant.ts';
@@ -13,6 +14,8 @@ export interface SearchRules {
   readonly lookup: Ask;
   readonly clock: Clock;
   readonly slots: Slots;
+  /** Of all whose key is not there yet; it calls `grantDecoy` of those whose time is over. */
+  readonly waits: EqualWaits<KeySearch>;
   /** After this time whoever has not proved a key is answered, and no lookup goes on. */
   readonly answerAfterMs: number;
   /** A key that nobody has, and always the same one for an identity. */
@@ -46,7 +49,11 @@ interface Ears {
 }
 
 /** One search; `start` it once. */
-export class KeySearch implements Wait {
+export class KeySearch implements Wait, Waiting<KeySearch> {
+  line: object | undefined;
+  ahead: KeySearch | undefined;
+  behind: KeySearch | undefined;
+  dueAt = 0;
   readonly #rules: SearchRules;
   readonly #search: Search;
   readonly #searcher: Searcher;
@@ -58,8 +65,7 @@ export class KeySearch implements Wait {
   #ears: Ears | undefined;
   /** Where it has a place among those who wait. */
   #source: string | undefined;
-  #timer: Timer | undefined;
-  #dueAt = 0;
+  #answerTimer: Timer | undefined;
   /** Why there is no key; a lookup that has not answered by then is too slow. */
   #fault: GbaError = TOO_SLOW;
 
@@ -87,9 +93,9 @@ export class KeySearch implements Wait {
 
   /** A key that comes directly needs no place among those who wait. */
   start(): void {
-    const { clock, answerAfterMs, lookup } = this.#rules;
+    const { clock, answerAfterMs, waits, lookup } = this.#rules;
     const { candidates, holdsAnswer, version, suite, serverName, remote } = this.#search;
-    this.#dueAt = clock.monotonic() + answerAfterMs;
+    this.dueAt = clock.monotonic() + answerAfterMs;
     const answers = candidates.map(({ identity }) =>
       lookUp(lookup, { identity, version, suite, serverName, remote }, this),
     );
@@ -97,13 +103,11 @@ export class KeySearch implements Wait {
     if (isDone && this.conclude(answers)) return;
     if (!this.#takePlace()) {
       this.#fault = BUSY;
-      if (holdsAnswer) this.#grantDecoy();
+      if (holdsAnswer) this.grantDecoy();
       else this.#searcher.turnedAway();
       return;
     }
-    this.#timer = clock.after(answerAfterMs, () => {
-      this.#grantDecoy();
-    });
+    waits.add(this);
     if (isDone) return;
     this.#ears = { search: this };
     hear(this.#ears, answers);
@@ -111,12 +115,12 @@ export class KeySearch implements Wait {
 
   /** Runs `action` when a failure is answered; at once where there is no place to wait. */
   atAnswerTime(action: () => void): void {
-    const left = this.#dueAt - this.#rules.clock.monotonic();
+    const left = this.dueAt - this.#rules.clock.monotonic();
     if (left <= 0 || !this.#takePlace()) {
       action();
       return;
     }
-    this.#timer = this.#rules.clock.after(left, () => {
+    this.#answerTimer = this.#rules.clock.after(left, () => {
       this.#end();
       action();
     });
@@ -133,7 +137,8 @@ export class KeySearch implements Wait {
 
   #end(): void {
     if (this.#ears !== undefined) this.#ears.search = undefined;
-    this.#timer?.cancel();
+    this.#rules.waits.delete(this);
+    this.#answerTimer?.cancel();
     if (this.#source === undefined) return;
     this.#rules.slots.giveBack(this.#source);
     this.#source = undefined;
@@ -161,11 +166,12 @@ export class KeySearch implements Wait {
     }
     wipeKeys(answers);
     this.#fault = answers.find((answer) => answer instanceof GbaError) ?? WRONG_KEY;
-    if (holdsAnswer) this.#grantDecoy();
+    if (holdsAnswer) this.grantDecoy();
     return holdsAnswer;
   }
 
-  #grantDecoy(): void {
+  /** There is no key, or its time is over. */
+  grantDecoy(): void {
     const { candidates, version } = this.#search;
     const [{ identity }] = candidates;
     this.stop(this.#fault);

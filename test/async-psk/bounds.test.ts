@@ -10,6 +10,7 @@ import fc from 'fast-check';
 import { HeldStream } from '../../src/async-psk/held-stream.ts';
 import { KeySearch } from '../../src/async-psk/key-search.ts';
 import { createSlots } from '../../src/async-psk/slots.ts';
+import { EqualWaits } from '../../src/lib/equal-waits.ts';
 import type { FoundKey, PskLookup } from '../../src/async-psk/index.ts';
 import { ChannelError, GbaError } from '../../src/errors.ts';
 import { concat, toHex, uintBytes } from '../../src/lib/bytes.ts';
@@ -248,6 +249,7 @@ test('a promise that never settles holds nothing of a search that is over', asyn
   const promises: Promise<FoundKey>[] = [];
   const searched = (): WeakRef<object> => {
     const candidate = { identity, proof: undefined };
+    const clock = manualClock();
     const search = new KeySearch(
       {
         lookup: () => {
@@ -255,8 +257,9 @@ test('a promise that never settles holds nothing of a search that is over', asyn
           promises.push(promise);
           return promise;
         },
-        clock: manualClock(),
+        clock,
         slots: createSlots({ total: 1, perSource: 1 }),
+        waits: new EqualWaits<KeySearch>({ clock, onDue: () => undefined }),
         answerAfterMs: 1,
         decoyOf: () => key,
       },
