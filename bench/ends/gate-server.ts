@@ -11,7 +11,7 @@ import { AT_ONCE, GATE_KEY, TLS, type GateServerOrder, type GateUse } from './ga
 import { recordOf } from '../lib/run.ts';
 
 const { system, version, lookupMs } = JSON.parse(process.argv[2] ?? '') as GateServerOrder;
-/** Those on their way, and those that have just been proved. A Map of them would be garbage of the benchmark's own. */
+/** Those on their way, and those that have just been proved. Few: what a large Map sheds would be garbage of the benchmark's own. */
 const REMEMBERED = 2 * AT_ONCE;
 let proved = 0;
 
@@ -65,7 +65,8 @@ function peek(server: Server): void {
 
 /** The NAF's own listener; behind its gate nobody is known before the lookup. */
 async function listenNaf(): Promise<number> {
-  const known = new Array<string>(REMEMBERED).fill('');
+  const known = new Set<string>();
+  const ring = new Array<string>(REMEMBERED).fill('');
   let next = 0;
   const terms = recordOf(0, Date.now() + 3_600_000);
   const suite = 'ECDHE-PSK-CHACHA20-POLY1305';
@@ -77,13 +78,13 @@ async function listenNaf(): Promise<number> {
   const server = await listenPsk({
     ...{ host: '127.0.0.1', port: 0, clock: systemClock, versions: [version] },
     policy: { ...loadTlsPolicy(), groups: ['X25519'] },
-    find: (identity): LiveSa | undefined =>
-      !isRemote || known.includes(identity) ? sa : undefined,
+    find: (identity): LiveSa | undefined => (!isRemote || known.has(identity) ? sa : undefined),
     ...(isRemote && {
       lookup: (identity, wait) => {
         wait.onOver(() => undefined);
         return answered(() => {
-          known[next] = identity;
+          known.delete(ring[next] ?? '');
+          known.add((ring[next] = identity));
           next = (next + 1) % REMEMBERED;
         });
       },
