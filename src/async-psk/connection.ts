@@ -212,7 +212,7 @@ export class Connection implements Standing<Connection>, Searcher {
     this.#phase = 'through';
     this.#deadline?.cancel();
     this.raw.off('close', this.#gone);
-    this.#reader = new MessageReader();
+    this.#reader = NOTHING_READ;
     if (error) {
       this.raw.off('data', this.#receive);
       this.#search?.stop(error);
@@ -251,6 +251,8 @@ function decoded<T>(decode: () => T): T | undefined {
 /** handshake_failure, protocol_version, insufficient_security, inappropriate_fallback, no_application_protocol. */
 const NOTHING_SHARED: ReadonlySet<number> = new Set([40, 70, 71, 86, 120]);
 const NOTHING_IN_COMMON = 'the peers share no TLS version, suite, group or application protocol';
+/** Nobody reads with it. */
+const NOTHING_READ = new MessageReader();
 /** A fatal alert in a record of its own (RFC 8446 6.2). */
 const HANDSHAKE_FAILURE = Uint8Array.of(21, 3, 3, 0, 2, 2, 40);
 /** A socket without a listener would end the process; `close` follows. */
