@@ -1,7 +1,7 @@
 /** The binder of an external SHA-256 key, by which a hello proves that its sender has it (RFC 8446 4.2.11.2). */
 import { hash } from 'node:crypto';
-import { EMPTY, concat, equalSecret, uintBytes, utf8Bytes, wipe } from '../lib/bytes.ts';
-import { hmacSha256 } from '../lib/hmac.ts';
+import { EMPTY, concat, uintBytes, utf8Bytes, wipe } from '../lib/bytes.ts';
+import { hmacSha256, isHmacSha256 } from '../lib/hmac.ts';
 import type { ClientHello, OfferedPsk } from './hello.ts';
 
 /** What proves a key, and over what. */
@@ -13,7 +13,7 @@ export function isBinderTrue({ truncated, binder }: Proof, key: Uint8Array): boo
   const binderKey = hmacSha256(early, EXT_BINDER);
   const finishedKey = hmacSha256(binderKey, FINISHED);
   transcript.write(hash('sha256', truncated, 'binary'), 0, 'latin1');
-  const isTrue = equalSecret(binder, hmacSha256(finishedKey, transcript));
+  const isTrue = isHmacSha256(binder, finishedKey, transcript);
   wipe(early, binderKey, finishedKey);
   return isTrue;
 }
