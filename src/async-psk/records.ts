@@ -13,8 +13,8 @@ export interface HandshakeMessage {
 }
 
 /**
- * Collects a stream until the handshake message that it begins with is whole. The message must end
- * where a record ends: nothing of the next one may ride along unseen.
+ * Collects a stream until the handshake message that it begins with is whole; warnings may come before it
+ * (RFC 5246 7.2). The message must end where a record ends: nothing of the next one may ride along unseen.
  */
 export class MessageReader {
   #stream: Uint8Array = EMPTY;
@@ -44,13 +44,18 @@ export class MessageReader {
     const stream = this.#stream;
     const at = this.#at;
     const left = stream.length - at;
-    if (left > 0 && stream[at] !== HANDSHAKE) this.#found = 'none';
+    const mayWarn = stream[at] === ALERT && this.#message.length === 0;
+    if (left > 0 && stream[at] !== HANDSHAKE && !mayWarn) this.#found = 'none';
     if (left < RECORD_HEADER) return false;
     const length = uint16(stream, at + 3);
     if (stream[at + 1] !== 3 || length === 0 || length > LONGEST_RECORD) this.#found = 'none';
     if (this.#found === 'none' || left < RECORD_HEADER + length) return false;
     const from = at + RECORD_HEADER;
     this.#at = from + length;
+    if (mayWarn) {
+      if (length !== ALERT_OCTETS || stream[from] !== WARNING) this.#found = 'none';
+      return true;
+    }
     const fragment = stream.subarray(from, this.#at);
     this.#message = this.#message.length === 0 ? fragment : concat(this.#message, fragment);
     if (this.#message.length >= MESSAGE_HEADER) this.#takeMessage();
@@ -70,6 +75,9 @@ function uint16(octets: Uint8Array, at: number): number {
   return ((octets[at] ?? 0) << 8) | (octets[at + 1] ?? 0);
 }
 
+const ALERT = 21;
+const ALERT_OCTETS = 2;
+const WARNING = 1;
 const HANDSHAKE = 22;
 const RECORD_HEADER = 5;
 const MESSAGE_HEADER = 4;

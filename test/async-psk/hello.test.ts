@@ -104,7 +104,8 @@ test('a stream that is no handshake, or whose message does not end with its reco
   const another = inRecords(concat(message, Uint8Array.of(16)), [message.length + 1]);
   for (const [why, stream] of [
     ['HTTP', utf8Bytes('GET / HTTP/1.1\r\n')],
-    ['an alert', Uint8Array.of(21)],
+    ['a fatal alert', Uint8Array.of(21, 3, 1, 0, 2, 2, 40)],
+    ['an alert of three octets', Uint8Array.of(21, 3, 1, 0, 3, 1, 90, 0)],
     ['an empty record', Uint8Array.of(22, 3, 1, 0, 0)],
     ['SSL 2', Uint8Array.of(22, 2, 1, 0, 9)],
     ['a record beyond 2^14', Uint8Array.of(22, 3, 1, 0x40, 1)],

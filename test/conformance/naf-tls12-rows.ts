@@ -9,6 +9,8 @@ type SendFlight = NonNullable<Change['sendFlight']>;
 
 const EMPTY = Buffer.alloc(0);
 const SUITE = 0x00a8;
+/** user_canceled. */
+const WARNING = inClear(TYPE.alert, Buffer.of(1, 90));
 
 export const rightHandshakes: Readonly<Record<string, Change>> = {
   'as it is': {},
@@ -35,10 +37,14 @@ export const rightHandshakes: Readonly<Record<string, Change>> = {
     extensions: (all) => all.filter(([type]) => type !== 0 && type !== 16),
   },
   'compression that is offered': { compression: [1, 0] },
+  'warnings before ClientKeyExchange': {
+    sendFlight: (wire, keyExchange, flight) => {
+      wire.raw(WARNING, WARNING, usual(keyExchange, flight));
+    },
+  },
   'a warning behind ClientKeyExchange': {
     sendFlight: (wire, keyExchange, { changeCipherSpec, finished }) => {
-      const warning = inClear(TYPE.alert, Buffer.of(1, 90));
-      wire.raw(inClear(TYPE.handshake, keyExchange), warning, changeCipherSpec, finished());
+      wire.raw(inClear(TYPE.handshake, keyExchange), WARNING, changeCipherSpec, finished());
     },
   },
 };
