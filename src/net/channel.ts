@@ -30,6 +30,7 @@ import { Flow, type MayRequest } from './flow.ts';
 import { Greeting } from './greeting.ts';
 import { Incoming } from './incoming.ts';
 import { Keepalive, type Pong } from './keepalive.ts';
+import { hearSignal } from './signals-heard.ts';
 import * as signals from './signalling.ts';
 import { SignalError } from './signalling.ts';
 import { SingleWriter } from './single-writer.ts';
@@ -259,29 +260,19 @@ export class Channel {
   };
 
   #onSignal(message: CoapMessage): void {
-    const { code, token, payload } = message;
-    if (code === CODE.ABORT) {
-      this.#finish({ reason: 'aborted-by-peer', diagnostic: signals.diagnosticText(payload) });
-      return;
-    }
-    signals.refuseCritical(message);
-    if (code === CODE.CSM) {
-      this.#greeting.hear(message);
-    } else if (code === CODE.PING) {
-      const barrier = signals.hasCustody(message) && this.#incoming.waiting < MAX_BARRIERS;
-      if (barrier) this.#incoming.whenAnswered(() => this.#pong(token, true));
-      else this.#pong(token, false);
-    } else if (code === CODE.PONG) {
-      this.#keepalive.pong(token, signals.hasCustody(message));
-    } else if (code === CODE.RELEASE) {
-      const notice = signals.readRelease(message);
-      this.#releasedBy = 'peer';
-      this.#owner.onRelease?.(notice);
-    }
-  }
-
-  #pong(token: Uint8Array, custody: boolean): void {
-    this.#writer.add(signals.pong(token, custody));
+    hearSignal(message, {
+      greeting: this.#greeting,
+      incoming: this.#incoming,
+      keepalive: this.#keepalive,
+      writer: this.#writer,
+      onAbort: (diagnostic) => {
+        this.#finish({ reason: 'aborted-by-peer', diagnostic });
+      },
+      onRelease: (notice) => {
+        this.#releasedBy = 'peer';
+        this.#owner.onRelease?.(notice);
+      },
+    });
   }
 
   #ping(custody: boolean): Promise<Pong> {
@@ -300,15 +291,14 @@ export class Channel {
   /** See `SendAnswer`. */
   #sendAnswer(message: OutgoingMessage, isNotification: boolean): boolean {
     if (this.#ended) return false;
-    const size = encodedLength(message);
-    const oversize = this.#greeting.oversize(size);
-    if (oversize !== undefined) {
-      if (isNotification) throw new PushError('ERR_PUSH_OVERSIZE', oversize);
+    try {
+      this.#send(message);
+    } catch (error) {
+      if (isNotification || !(error instanceof PushError)) throw error;
       // The peer has stated the limit: it is at fault.
-      this.#refuse(oversize);
+      this.#refuse(error.message);
       return false;
     }
-    this.#writer.add(message, size);
     if (this.#draining && !isNotification) process.nextTick(this.#draining.check);
     return true;
   }
@@ -355,7 +345,5 @@ export class Channel {
 
 /** Octets queued at which a sender should wait. */
 const HIGH_WATER_MARK = 65_536;
-/** Pings with Custody that may wait at once; beyond, a Pong comes without Custody. */
-const MAX_BARRIERS = 16;
 /** How long `drain` waits for the peer's answers unless told otherwise. */
 const DRAIN_MS = 5_000;
