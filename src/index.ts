@@ -18,8 +18,8 @@ export { listenForPushes } from './ue/listener.ts';
 export type { UeListener, UeListenerOptions } from './ue/listener.ts';
 export type { BootstrapTarget } from './ue/bootstrap.ts';
 export { parseBsfUrl } from './ue/ub-client.ts';
-export { NotNow } from './ue/delivery.ts';
-export type { Push, PushHandler } from './ue/delivery.ts';
+export { NotNow } from './ue/push-handler.ts';
+export type { Push, PushHandler } from './ue/push-handler.ts';
 export {
   defaultConnectPolicy,
   demoConnectPolicy,

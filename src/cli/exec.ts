@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { ConfigError, PushError, reasonOf } from '../errors.ts';
-import { NotNow, type Push } from '../ue/delivery.ts';
+import { NotNow, type Push } from '../ue/push-handler.ts';
 import type { CommandIo } from './io.ts';
 
 /** sysexits.h EX_TEMPFAIL. */

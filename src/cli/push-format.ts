@@ -1,7 +1,7 @@
 /** How `ue-listen` shows a push: a format with `%` letters, or JSON. */
 import { URGENCIES } from '../codec/push.ts';
 import { toHex, utf8Bytes, utf8Text, view } from '../lib/bytes.ts';
-import type { Push } from '../ue/delivery.ts';
+import type { Push } from '../ue/push-handler.ts';
 import { printable } from './io.ts';
 
 export const FORMAT_HELP =

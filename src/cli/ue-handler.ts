@@ -1,5 +1,5 @@
 /** What `ue-listen` does with a push: print it, or run a program for it; and how many it takes. */
-import { NotNow, type PushHandler } from '../ue/delivery.ts';
+import { NotNow, type PushHandler } from '../ue/push-handler.ts';
 import { requireProgram, runHandler } from './exec.ts';
 import { EXIT, jsonLine, writeJson, writeThrough, type CommandIo } from './io.ts';
 import { pushFormat, pushJson } from './push-format.ts';

@@ -10,7 +10,7 @@ import { openSaFile } from '../store/sa-file.ts';
 import { openStoreKey } from '../store/store-key.ts';
 import { readUsim } from '../store/subscribers.ts';
 import { defaultConnectPolicy, demoConnectPolicy } from '../ue/connect-policy.ts';
-import type { PushHandler } from '../ue/delivery.ts';
+import type { PushHandler } from '../ue/push-handler.ts';
 import { listenForPushes, type UeListener, type UeListenerOptions } from '../ue/listener.ts';
 import { createUsim } from '../ue/usim.ts';
 import { requireLoopback } from './demo-keys.ts';

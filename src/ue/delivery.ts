@@ -1,38 +1,13 @@
 /** Runs the handler: one push at a time per urgency, in order, each id at most once, every one answered. */
 import { hash } from 'node:crypto';
+import process from 'node:process';
 import { reasonOf } from '../errors.ts';
 import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
-import type { BTid, Fqdn } from '../ids.ts';
+import type { Fqdn } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isWatched, publish } from '../lib/events.ts';
 import type { HandledSet, Started } from './handled-set.ts';
-
-/** One push as the device's own software sees it. */
-export interface Push extends PushMessage {
-  readonly nafFqdn: Fqdn;
-  readonly bTid: BTid;
-  /** How the layer came to be, for the first push over it; `reuse` for every later one. */
-  readonly via: 'bootstrap' | 'ue-initiated' | 'reconnect' | 'resume' | 'reuse';
-}
-
-const DEFAULT_AFTER_MS = 60_000;
-
-/** Thrown by a handler: not now, the same push again after `afterMs`; below 0 is 0, no finite time a minute. */
-export class NotNow extends Error {
-  readonly afterMs: number;
-
-  constructor(afterMs = DEFAULT_AFTER_MS) {
-    const ms = Number.isFinite(afterMs) ? Math.max(0, afterMs) : DEFAULT_AFTER_MS;
-    super(`not now, again after ${ms} ms`);
-    this.afterMs = ms;
-  }
-}
-
-/**
- * Does what the push asks for. Returning means handled; throwing `NotNow` means later; throwing
- * anything else means refused for good (the handler has seen the push, so it must not see it again).
- */
-export type PushHandler = (push: Push) => void | Promise<void>;
+import { NotNow, type Push, type PushHandler } from './push-handler.ts';
 
 export interface DeliveryOptions {
   readonly handler: PushHandler;
@@ -94,7 +69,7 @@ export class Delivery {
     if (lane.active) return;
     lane.active = true;
     // After the chunk that this push came in: what came with it shares its writes.
-    queueMicrotask(() => void this.#run(lane));
+    process.nextTick(this.#run, lane);
   }
 
   /** Takes nothing more; resolves when no handler is at work. What waited is told "not now". */
@@ -108,21 +83,49 @@ export class Delivery {
     }
   }
 
-  async #run(lane: Lane): Promise<void> {
+  /** One after the other without a promise, as long as the handler makes none. */
+  readonly #run = (lane: Lane): void => {
     for (let next = lane.waiting.shift(); next !== undefined; next = lane.waiting.shift()) {
-      try {
-        const done = this.#handle(lane, next);
-        if (done instanceof Promise) await done;
-      } catch (error) {
-        this.#hold(lane, next.push, FULL_MS);
-        next.answer({ kind: 'not-now', afterMs: FULL_MS });
-        publish('gba:push:failed', { id: next.push.id, reason: reasonOf(error) });
+      const work = this.#try(lane, next);
+      if (work !== undefined) {
+        void work.then(this.#run);
+        return;
       }
-      this.#waitingOctets -= weightOf(next.push);
-      if (lane.waiting.length === 0) this.#record(next.push.id);
+      this.#leave(lane, next);
     }
     lane.active = false;
     this.#idle?.();
+  };
+
+  /** When the handler takes its time: its lane, once it is done. */
+  #try(lane: Lane, waiting: Waiting): Promise<Lane> | undefined {
+    try {
+      const work = this.#handle(lane, waiting);
+      if (!(work instanceof Promise)) return undefined;
+      return work
+        .catch((error: unknown) => {
+          this.#giveUp(lane, waiting, error);
+        })
+        .then(() => {
+          this.#leave(lane, waiting);
+          return lane;
+        });
+    } catch (error) {
+      this.#giveUp(lane, waiting, error);
+      return undefined;
+    }
+  }
+
+  /** Nothing could be recorded. */
+  #giveUp(lane: Lane, { push, answer }: Waiting, error: unknown): void {
+    this.#hold(lane, push, FULL_MS);
+    answer({ kind: 'not-now', afterMs: FULL_MS });
+    publish('gba:push:failed', { id: push.id, reason: reasonOf(error) });
+  }
+
+  #leave(lane: Lane, { push }: Waiting): void {
+    this.#waitingOctets -= weightOf(push);
+    if (lane.waiting.length === 0) this.#record(push.id);
   }
 
   /** Outcomes that cannot be recorded stay unanswered, and are recorded with the next that can. */

@@ -18,7 +18,8 @@ import { Channel } from '../net/channel.ts';
 import type { ChannelEnd, Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import type { LiveSa } from '../sa/association.ts';
-import type { Delivery, Push } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
+import type { Push } from './push-handler.ts';
 
 export interface UeLayerOptions {
   readonly secured: SecuredSocket;

@@ -7,7 +7,7 @@ import type { AtomicStore, HandledLog, Usim } from '../ports.ts';
 import type { SaStore } from '../sa/association.ts';
 import type { Resumption } from '../sa/sessions.ts';
 import type { ConnectPolicy } from './connect-policy.ts';
-import type { PushHandler } from './delivery.ts';
+import type { PushHandler } from './push-handler.ts';
 import type { GpiIntakeOptions } from './gpi-intake.ts';
 
 /** What a UE is made of, and how it behaves. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { printable, writeJson, writeThrough } from '../../src/cli/io.ts';
 import { pushFormat, pushJson } from '../../src/cli/push-format.ts';
 import { bTidOf, parseFqdn, parsePushId } from '../../src/ids.ts';
-import type { Push } from '../../src/ue/delivery.ts';
+import type { Push } from '../../src/ue/push-handler.ts';
 
 const push: Push = {
   id: parsePushId('id-1'),

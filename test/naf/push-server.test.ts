@@ -7,7 +7,7 @@ import { parseImpi, pskIdentityOf, type BTid } from '../../src/ids.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { subscribe } from '../../src/lib/events.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
-import { NotNow } from '../../src/ue/delivery.ts';
+import { NotNow } from '../../src/ue/push-handler.ts';
 import { channelOver, rawPeer } from '../support/channel.ts';
 import { gate, impi, openLadder, openNaf } from '../support/ladder.ts';
 import { manualClock } from '../support/manual-clock.ts';

@@ -14,7 +14,7 @@ import { createTriggerSender } from '../../src/net/upa-sender.ts';
 import { openMemoryHandledLog } from '../../src/store/handled-log.ts';
 import type { Hss, Usim } from '../../src/ports.ts';
 import { demoConnectPolicy } from '../../src/ue/connect-policy.ts';
-import type { Push, PushHandler } from '../../src/ue/delivery.ts';
+import type { Push, PushHandler } from '../../src/ue/push-handler.ts';
 import { listenForPushes, type UeListener, type UeListenerOptions } from '../../src/ue/listener.ts';
 import { createSim, type Sim } from './sim.ts';
 import { policy } from './tls.ts';

@@ -17,7 +17,7 @@ import type { SecuredSocket } from '../../src/net/secured-socket.ts';
 import type { HandledLog, HandledRecord, TriggerSender } from '../../src/ports.ts';
 import type { SaRecord } from '../../src/sa/association.ts';
 import { demoConnectPolicy } from '../../src/ue/connect-policy.ts';
-import { NotNow, type Push } from '../../src/ue/delivery.ts';
+import { NotNow, type Push } from '../../src/ue/push-handler.ts';
 import { UeListener } from '../../src/ue/listener.ts';
 import { impi, nafFqdn } from './ladder.ts';
 import { manualClock } from './manual-clock.ts';

@@ -4,13 +4,8 @@ import { URGENCIES, type PushAnswer, type Urgency } from '../../src/codec/push.t
 import { StoreError } from '../../src/errors.ts';
 import { bTidOf, parseFqdn, parsePushId, type Fqdn } from '../../src/ids.ts';
 import { openMemoryHandledLog } from '../../src/store/handled-log.ts';
-import {
-  Delivery,
-  NotNow,
-  type DeliveryOptions,
-  type Push,
-  type PushHandler,
-} from '../../src/ue/delivery.ts';
+import { Delivery, type DeliveryOptions } from '../../src/ue/delivery.ts';
+import { NotNow, type Push, type PushHandler } from '../../src/ue/push-handler.ts';
 import { HandledSet } from '../../src/ue/handled-set.ts';
 import { gate } from '../support/ladder.ts';
 import { manualClock } from '../support/manual-clock.ts';
