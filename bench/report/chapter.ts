@@ -13,6 +13,8 @@ export interface Target {
   readonly better: 'higher' | 'lower';
   /** Absent where the figure is reported only. */
   readonly target?: number;
+  /** Who does the same with the least that this runtime allows, in place of `of`. */
+  readonly floor?: string;
   /** What keeps the figure from being better: true whatever it is. */
   readonly bound: string;
 }

@@ -1,5 +1,5 @@
 /** Targets beside what was measured. */
-import type { Series } from '../lib/result.ts';
+import type { Conditions, Series } from '../lib/result.ts';
 import type { Chapter, Target } from './chapter.ts';
 import type { Figures } from './figures.ts';
 import { number, ratio, times, timesWithSpread, withSpread } from './format.ts';
@@ -10,6 +10,8 @@ export interface Judgement {
   readonly target: Target;
   /** Undefined when it was not measured. */
   readonly measured: Spread | undefined;
+  /** The same of the floor; undefined where there is none, or it was not measured. */
+  readonly floor: Spread | undefined;
   readonly unit: Series['unit'] | 'ratio';
   /** Undefined when it was not measured, or is reported without a target. */
   readonly met: boolean | undefined;
@@ -20,19 +22,34 @@ export function judgeTargets(
   figures: Figures,
 ): readonly Judgement[] {
   return targets.map((target) => {
-    const { of, over, figure, where = {}, better } = target;
+    const { of, over, figure, where = {}, floor } = target;
+    const measured = measure(name, target, of, figures);
     const series = figures.one({ in: name, subject: of, figure, where });
-    const measured =
-      over === undefined
-        ? series && spreadOf(series.rounds)
-        : figures
-            .ratios(name, { figure, of, over, better, against: 'rival' })
-            .find(({ conditions }) =>
-              Object.entries(where).every(([key, value]) => conditions[key] === value),
-            )?.spread;
-    const unit = over === undefined ? (series?.unit ?? 'ratio') : 'ratio';
-    return { target, measured, unit, met: isMet(target, measured) };
+    return {
+      target,
+      measured,
+      floor: floor === undefined ? undefined : measure(name, target, floor, figures),
+      unit: over === undefined ? (series?.unit ?? 'ratio') : 'ratio',
+      met: isMet(target, measured),
+    };
   });
+}
+
+function measure(
+  name: string,
+  { over, figure, where = {}, better }: Target,
+  of: string,
+  figures: Figures,
+): Spread | undefined {
+  if (over === undefined) {
+    const series = figures.one({ in: name, subject: of, figure, where });
+    return series && spreadOf(series.rounds);
+  }
+  const isThere = (conditions: Conditions): boolean =>
+    Object.entries(where).every(([key, value]) => conditions[key] === value);
+  return figures
+    .ratios(name, { figure, of, over, better, against: 'rival' })
+    .find(({ conditions }) => isThere(conditions))?.spread;
 }
 
 function isMet({ better, target }: Target, measured: Spread | undefined): boolean | undefined {
@@ -42,8 +59,15 @@ function isMet({ better, target }: Target, measured: Spread | undefined): boolea
 
 export function targetTable(judged: readonly Judgement[]): string {
   return table(
-    ['what', 'target', 'measured', 'met', 'what bounds it'],
-    judged.map((one) => [one.target.what, wanted(one), told(one), verdict(one), one.target.bound]),
+    ['what', 'target', 'measured', 'met', 'the least that does it', 'what bounds it'],
+    judged.map((one) => [
+      one.target.what,
+      wanted(one),
+      amount(one.measured, one.unit),
+      verdict(one),
+      one.target.floor === undefined ? '' : `${amount(one.floor, one.unit)}: ${one.target.floor}`,
+      one.target.bound,
+    ]),
   );
 }
 
@@ -56,12 +80,15 @@ export function verdict({ target: { target }, measured, met }: Judgement): strin
 }
 
 /** For the list of what is not flattering; undefined when it is met. */
-export function missed({ target, measured, unit, met }: Judgement): string | undefined {
+export function missed({ target, measured, floor, unit, met }: Judgement): string | undefined {
   if (met !== false || measured === undefined || target.target === undefined) return undefined;
-  const value =
-    unit === 'ratio' ? timesWithSpread(measured) : `${withSpread(measured, unit)} ${unit}`;
+  const value = amount(measured, unit);
   const aim = unit === 'ratio' ? times(target.target) : `${number(target.target)} ${unit}`;
-  return `**Target missed: ${target.what}**: ${value}, wanted ${target.better === 'higher' ? 'at least' : 'at most'} ${aim}.`;
+  const least =
+    floor === undefined
+      ? ''
+      : `; ${target.floor ?? ''}, which does the least: ${amount(floor, unit)}`;
+  return `**Target missed: ${target.what}**: ${value}, wanted ${target.better === 'higher' ? 'at least' : 'at most'} ${aim}${least}.`;
 }
 
 function wanted({ target: { target, better }, unit }: Judgement): string {
@@ -70,7 +97,7 @@ function wanted({ target: { target, better }, unit }: Judgement): string {
   return unit === 'ratio' ? `${sign} ${ratio(target)}x` : `${sign} ${number(target)} ${unit}`;
 }
 
-function told({ measured, unit }: Judgement): string {
-  if (measured === undefined) return '';
-  return unit === 'ratio' ? timesWithSpread(measured) : `${withSpread(measured, unit)} ${unit}`;
+function amount(spread: Spread | undefined, unit: Judgement['unit']): string {
+  if (spread === undefined) return '';
+  return unit === 'ratio' ? timesWithSpread(spread) : `${withSpread(spread, unit)} ${unit}`;
 }

@@ -111,9 +111,15 @@ test('the targets of pushes, of the gate and of memory are all in the table, eac
     .map((line) => line.split(' | '));
   t.is(rows.length, 10);
   for (const row of rows) {
-    t.is(row.length, 5);
-    t.true((row[4] ?? '').length > 60, row[0]);
+    t.is(row.length, 6);
+    t.true((row[5] ?? '').length > 60, row[0]);
   }
+});
+
+test('beside a target stands what the least that does it takes', (t) => {
+  const floor = sectionOf(reportOf(idleResult()), 'Targets');
+  t.regex(floor, /\| \*\*no\*\*[^|]*\| [\d.]+ .*KiB: bare Node TLS \|/);
+  t.regex(reportOf(idleResult()), /wanted at most 30\.0 KiB; bare Node TLS, which does the least: [\d.]+/);
 });
 
 test('a target inside the spread is said to be so', (t) => {

@@ -19,6 +19,7 @@ export const idle: Chapter = {
     {
       what: 'memory per idle layer, all state',
       ...{ figure: MEMORY, of: 'gba-push', better: 'lower', target: TARGET },
+      floor: 'bare Node TLS',
       bound:
         'The TLS socket of Node, with the buffers of OpenSSL and the objects around them (the bare server has nothing ' +
         'else); on top of it the association, the channel and the registration.',
