@@ -119,7 +119,10 @@ test('the targets of pushes, of the gate and of memory are all in the table, eac
 test('beside a target stands what the least that does it takes', (t) => {
   const floor = sectionOf(reportOf(idleResult()), 'Targets');
   t.regex(floor, /\| \*\*no\*\*[^|]*\| [\d.]+ .*KiB: bare Node TLS \|/);
-  t.regex(reportOf(idleResult()), /wanted at most 30\.0 KiB; bare Node TLS, which does the least: [\d.]+/);
+  t.regex(
+    reportOf(idleResult()),
+    /wanted at most 30\.0 KiB; bare Node TLS, which does the least: [\d.]+/,
+  );
 });
 
 test('a target inside the spread is said to be so', (t) => {
