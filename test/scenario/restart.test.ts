@@ -1,25 +1,15 @@
 /** Associations that outlive their processes: after a restart of either end or of both, nobody asks the SIM again. */
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { subscribe } from '../../src/lib/events.ts';
 import type { PushServerOptions } from '../../src/naf/push-server.ts';
 import { openSaFile } from '../../src/store/sa-file.ts';
 import { temporaryFolder } from '../support/command.ts';
 import { impi, openNaf, openUe } from '../support/ladder.ts';
+import { freePort } from '../support/ports.ts';
 import { createSim } from '../support/sim.ts';
 import { until } from '../support/tls.ts';
 
 const storeKey = new Uint8Array(32).fill(1);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Both ends with a store each; `restart` closes one and opens it again. */
 async function openBoth(t: ExecutionContext) {

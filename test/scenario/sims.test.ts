@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { createHss } from '../../src/bsf/hss.ts';
 import { impiFromImsi, parseImsi } from '../../src/ids.ts';
@@ -11,6 +9,7 @@ import { openMemoryStore } from '../../src/store/memory.ts';
 import type { SubscriberRecord } from '../../src/store/subscribers.ts';
 import type { UeListenerOptions } from '../../src/ue/listener.ts';
 import { createUsim } from '../../src/ue/usim.ts';
+import { freePort } from '../support/ports.ts';
 import { startRelay } from '../support/tls.ts';
 import { impi, openNaf, openUe } from '../support/ladder.ts';
 import tuakVectors from '../vectors/tuak.json' with { type: 'json' };
@@ -23,15 +22,6 @@ const milenage: SubscriberRecord = {
   k: fromHex('465b5ce8b199b49faa5f0a2ee238a6bc'),
   opc: fromHex('cd63cb71954a9f4e48a5994e37a02baf'),
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 interface Ends {
   readonly card: SubscriberRecord;
