@@ -52,7 +52,7 @@ export function kdf(key: Uint8Array, fc: number, ...parameters: readonly Uint8Ar
     writeUint(s, at, parameter.length, 2);
     at += 2;
   }
-  return hmacOnce(key, s);
+  return hmac(sha256, key, s);
 }
 
 /**
@@ -93,37 +93,12 @@ export function hkdfExpand(prk: Uint8Array, info: Uint8Array, octets: number): U
   return okm;
 }
 
-/** HMAC-SHA-256, in two hashes that are used again: to make them costs a fourth of it. */
-function hmacOnce(key: Uint8Array, octets: Uint8Array): Uint8Array {
-  if (key.length > BLOCK_OCTETS) return hmac(sha256, key, octets);
-  NEW_SHA256._cloneInto(inner);
-  NEW_SHA256._cloneInto(outer);
-  for (let i = 0; i < BLOCK_OCTETS; i += 1) pad[i] = (key[i] ?? 0) ^ 0x36;
-  inner.update(pad).update(octets);
-  for (let i = 0; i < BLOCK_OCTETS; i += 1) pad[i] = (key[i] ?? 0) ^ 0x5c;
-  outer.update(pad);
-  const mac = new Uint8Array(DIGEST_OCTETS);
-  inner.digestInto(mac);
-  outer.update(mac).digestInto(mac);
-  inner.destroy();
-  outer.destroy();
-  wipe(pad);
-  return mac;
-}
-
 function deriveNafKey(label: Uint8Array, { ks, rand, impi, nafId }: NafKeyInput): Uint8Array {
   requireOctets('Ks', ks, 32);
   requireOctets('RAND', rand, 16);
   return kdf(ks, FC_NAF_KEY, label, rand, utf8Bytes(impi), nafId);
 }
 
-const BLOCK_OCTETS = 64;
-const DIGEST_OCTETS = 32;
-const NEW_SHA256 = sha256.create();
-/** They hold nothing of a key between two calls. */
-const inner = sha256.create();
-const outer = sha256.create();
-const pad = new Uint8Array(BLOCK_OCTETS);
 const FC_NAF_KEY = 0x01;
 const GBA_ME = utf8Bytes('gba-me');
 const GBA_U = utf8Bytes('gba-u');
