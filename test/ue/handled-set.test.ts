@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import test from 'ava';
 import { StoreError } from '../../src/errors.ts';
 import type { HandledLog, HandledRecord } from '../../src/ports.ts';
@@ -9,10 +10,10 @@ import {
 } from '../../src/ue/handled-set.ts';
 import { manualClock, type ManualClock } from '../support/manual-clock.ts';
 
-const digest = 'D'.repeat(32);
-const other = 'E'.repeat(32);
+const digest = hash('sha256', 'one payload', 'binary');
+const other = hash('sha256', 'another', 'binary');
 /** As a log has it. */
-const inLog = Buffer.from(digest).toString('base64url');
+const inLog = hash('sha256', 'one payload', 'base64url');
 const nothing = (): void => undefined;
 const FOUR_WEEKS_MS = 28 * 86_400_000;
 

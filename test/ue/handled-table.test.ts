@@ -1,8 +1,11 @@
+import { hash } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
 import { MAX_PUSH_ID } from '../../src/ids.ts';
 import { HandledTable, NOWHERE } from '../../src/ue/handled-table.ts';
 
+const digest = hash('sha256', 'one payload', 'binary');
+const other = hash('sha256', 'another', 'binary');
 const ids = fc.stringMatching(/^[A-Za-z0-9_-]{1,43}$/);
 
 test('it finds what was added and was not removed, as a Map does, and nothing else', (t) => {
@@ -22,7 +25,7 @@ test('it finds what was added and was not removed, as a Map does, and nothing el
         t.is(place, model.get(at) ?? NOWHERE);
         if (place === NOWHERE) {
           const added = table.add(naf, id);
-          table.setDigest(added, 'D'.repeat(32));
+          table.setDigest(added, digest);
           table.setDeadline(added, at + 0.5);
           table.setState(added, at % 2 === 0 ? 'done' : 'forgotten');
           model.set(at, added);
@@ -38,6 +41,7 @@ test('it finds what was added and was not removed, as a Map does, and nothing el
         if (place === NOWHERE) return;
         t.is(table.idOf(place), id);
         t.is(table.nafOf(place), naf);
+        t.is(table.digestOf(place), digest);
         t.is(table.deadlineOf(place), at + 0.5);
         t.is(table.stateOf(place), at % 2 === 0 ? 'done' : 'forgotten');
       });
@@ -49,14 +53,14 @@ test('it finds what was added and was not removed, as a Map does, and nothing el
 test('a place that is used again tells nothing of what was there before', (t) => {
   const table = new HandledTable();
   const first = table.add(1, 'x'.repeat(MAX_PUSH_ID));
-  table.setDigest(first, 'D'.repeat(32));
+  table.setDigest(first, digest);
   table.remove(first);
   const second = table.add(2, 'y');
   t.is(second, first);
-  table.setDigest(second, 'E'.repeat(32));
+  table.setDigest(second, other);
   t.is(table.idOf(second), 'y');
-  t.true(table.hasDigest(second, 'E'.repeat(32)));
-  t.false(table.hasDigest(second, 'D'.repeat(32)));
+  t.true(table.hasDigest(second, other));
+  t.false(table.hasDigest(second, digest));
   t.is(table.find(1, 'x'.repeat(MAX_PUSH_ID)), NOWHERE);
 });
 
