@@ -139,5 +139,5 @@ function malformed(rule: string): never {
 
 /** For looking a message over once when it comes: nothing else runs meanwhile. */
 const checking = new OptionWalk();
-/** For whoever reads one: he has read it to the end before anybody reads another. */
+/** For the one message that is being read: it is read to its end before another one is. */
 const reading = new OptionWalk();
