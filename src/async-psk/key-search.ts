@@ -160,6 +160,7 @@ export class KeySearch implements Wait, Waiting<KeySearch> {
       if (!(key instanceof Uint8Array)) continue;
       if (proof !== undefined && !isBinderTrue(proof, key)) continue;
       this.#end();
+      this.#onOver = undefined;
       wipeKeys(answers, key);
       this.#searcher.granted({ identity, version, key, fault: undefined });
       return true;

@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import fc from 'fast-check';
 import { HeldStream } from '../../src/async-psk/held-stream.ts';
-import { KeySearch } from '../../src/async-psk/key-search.ts';
+import { KeySearch, type SearchRules } from '../../src/async-psk/key-search.ts';
 import { createSlots } from '../../src/async-psk/slots.ts';
 import { EqualWaits } from '../../src/lib/equal-waits.ts';
 import type { FoundKey, PskLookup } from '../../src/async-psk/index.ts';
@@ -241,6 +241,69 @@ test('a ClientKeyExchange beyond the limit is refused, and what follows a whole 
   await until(() => other.isPaused());
   held.destroy();
   holding.destroy();
+});
+
+test('who asks elsewhere hears once that nobody waits, and at once where there is no place', async (t) => {
+  const clock = manualClock();
+  const told: string[] = [];
+  const granted: (string | undefined)[] = [];
+  const heard: string[] = [];
+  let turnedAway = 0;
+  let find: (key: FoundKey) => void = () => undefined;
+  const rules: SearchRules = {
+    lookup: (_request, wait) => {
+      try {
+        wait.onOver(({ code }) => told.push(code));
+      } catch (error) {
+        heard.push(error instanceof GbaError ? error.message : '');
+        throw error;
+      }
+      return new Promise((resolve) => (find = resolve));
+    },
+    clock,
+    slots: createSlots({ total: 1, perSource: 1 }),
+    waits: new EqualWaits<KeySearch>({
+      clock,
+      onDue: (search) => {
+        search.grantDecoy();
+      },
+    }),
+    answerAfterMs: 100,
+    decoyOf: () => key,
+  };
+  const start = (): KeySearch => {
+    const search = new KeySearch(
+      rules,
+      {
+        ...{ version: '1.3', suite: undefined, serverName: undefined, holdsAnswer: false },
+        remote: { host: '', port: 0 },
+        candidates: [{ identity, proof: undefined }],
+      },
+      {
+        granted: ({ fault }) => granted.push(fault?.code),
+        turnedAway: () => (turnedAway += 1),
+      },
+    );
+    search.start();
+    return search;
+  };
+
+  const left = start();
+  start();
+  t.deepEqual([heard, turnedAway], [['too many lookups wait'], 1]);
+  left.stop(new ChannelError('ERR_CHANNEL_CLOSED', 'the client left'));
+  left.stop(new ChannelError('ERR_CHANNEL_CLOSED', 'again'));
+  t.deepEqual(told.splice(0), ['ERR_CHANNEL_CLOSED']);
+
+  start();
+  clock.advance(100);
+  t.deepEqual(told.splice(0), ['ERR_CHANNEL_TIMEOUT']);
+
+  const answered = start();
+  find(key);
+  await until(() => granted.length === 2);
+  answered.stop(new ChannelError('ERR_CHANNEL_CLOSED', 'later'));
+  t.deepEqual([granted, told], [['ERR_CHANNEL_TIMEOUT', undefined], []]);
 });
 
 test('a promise that never settles holds nothing of a search that is over', async (t) => {
