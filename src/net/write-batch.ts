@@ -4,7 +4,6 @@ import type { Writable } from 'node:stream';
 import type { OutgoingMessage } from '../codec/coap.ts';
 import { encodedLength, encodeInto } from '../codec/coap-tcp.ts';
 import { EMPTY } from '../lib/bytes.ts';
-import { atTurnEnd } from '../lib/turn-end.ts';
 
 /**
  * Encodes into a buffer of its own, hands it to the socket, and forgets it. A small batch waits up to
@@ -48,7 +47,7 @@ export class WriteBatch {
     if (end >= FULL_BATCH) this.flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
-      atTurnEnd(this);
+      setImmediate(WriteBatch.#endTurn, this);
     }
   }
 
@@ -69,16 +68,15 @@ export class WriteBatch {
     });
   }
 
-  /** Called at the end of its turn. */
-  endTurn(): void {
-    if (this.#mayGrow && this.#held < HELD_TURNS) {
-      this.#held += 1;
-      atTurnEnd(this);
+  static #endTurn(batch: WriteBatch): void {
+    if (batch.#mayGrow && batch.#held < HELD_TURNS) {
+      batch.#held += 1;
+      setImmediate(WriteBatch.#endTurn, batch);
       return;
     }
-    this.#held = 0;
-    this.#scheduled = false;
-    this.flush();
+    batch.#held = 0;
+    batch.#scheduled = false;
+    batch.flush();
   }
 
   get #mayGrow(): boolean {
