@@ -11,7 +11,8 @@ import type { Clock } from '../lib/clock.ts';
 import type { TlsPolicy } from '../lib/suites.ts';
 import type { Http2Address } from './http2-address.ts';
 import { ALPN_H2 } from './http2-server.ts';
-import { channelErrorOf, clientTlsOptions, handshakeFault } from './tls.ts';
+import { channelErrorOf, handshakeFault } from './tls-faults.ts';
+import { clientTlsOptions } from './tls.ts';
 
 /** What a client calls itself in TLS, and its key. */
 export interface PreSharedKey {

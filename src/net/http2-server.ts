@@ -25,7 +25,8 @@ import { Clients } from './clients.ts';
 import { Handshakes } from './handshakes.ts';
 import { formatHttp2Address, type Http2Address } from './http2-address.ts';
 import { listenOnFile } from './socket-file.ts';
-import { channelErrorOf, handshakeFault, serverTlsOptions } from './tls.ts';
+import { channelErrorOf, handshakeFault } from './tls-faults.ts';
+import { serverTlsOptions } from './tls.ts';
 
 /** The protocol name of HTTP/2 over TLS (RFC 9113 3.2). */
 export const ALPN_H2 = 'h2';

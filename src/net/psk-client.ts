@@ -10,7 +10,8 @@ import type { LiveSa } from '../sa/association.ts';
 import type { SaSessions } from '../sa/sessions.ts';
 import { COAPS_TCP_PORT, formatEndpoint, type Endpoint } from '../codec/address.ts';
 import type { SecuredSocket } from './secured-socket.ts';
-import { ALPN_COAP, channelErrorOf, clientTlsOptions, handshakeFault } from './tls.ts';
+import { channelErrorOf, handshakeFault } from './tls-faults.ts';
+import { ALPN_COAP, clientTlsOptions } from './tls.ts';
 
 export interface DialPskOptions extends Endpoint {
   readonly sa: LiveSa;

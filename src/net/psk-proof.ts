@@ -9,7 +9,7 @@ import type { LiveSa } from '../sa/association.ts';
 import type { Handshake } from './handshakes.ts';
 import { isFound, type Asked, type PskKeys } from './psk-keys.ts';
 import type { SaBoundResumption } from './resumption.ts';
-import { channelErrorOf, handshakeFault } from './tls.ts';
+import { channelErrorOf, handshakeFault } from './tls-faults.ts';
 
 export interface PskProofsOptions {
   readonly keys: PskKeys;

@@ -7,7 +7,7 @@ import { Line, type Standing } from '../lib/line.ts';
 import type { HandshakeLimits } from './handshakes.ts';
 import { PskAcceptor, tellRefused, type PskAcceptorOptions } from './psk-acceptor.ts';
 import type { SecuredSocket } from './secured-socket.ts';
-import { channelErrorOf } from './tls.ts';
+import { channelErrorOf } from './tls-faults.ts';
 
 export type { HandshakeLimits, SecuredSocket };
 

@@ -5,7 +5,8 @@ import { reasonOf } from '../../src/errors.ts';
 import { pskIdentityOf } from '../../src/ids.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
-import { channelErrorOf, clientTlsOptions, handshakeFault } from '../../src/net/tls.ts';
+import { channelErrorOf, handshakeFault } from '../../src/net/tls-faults.ts';
+import { clientTlsOptions } from '../../src/net/tls.ts';
 import { makeSa, nafFqdn, policy, TLS13 } from './tls.ts';
 
 const port = Number(process.argv[2]);
