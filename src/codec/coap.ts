@@ -1,12 +1,7 @@
 /** CoAP messages and their codes (RFC 7252 3, 12.1; RFC 8323 5). */
 import { CodecError } from '../errors.ts';
-import {
-  OPTION,
-  unrecognisedCritical,
-  type CoapOption,
-  type OptionWriter,
-  type OutgoingOption,
-} from './coap-option.ts';
+import { OPTION, type CoapOption, type OptionWriter, type OutgoingOption } from './coap-option.ts';
+import { unrecognisedCritical } from './option-values.ts';
 
 export interface CoapMessage {
   /** Class in the upper 3 bits, detail in the lower 5: 0x41 is 2.01. */

@@ -2,14 +2,8 @@
 import { CodecError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import { CODE, requireRecognised, type CoapMessage } from './coap.ts';
-import {
-  findUint,
-  NO_OPTIONS,
-  OPTION,
-  pathSegments,
-  stringOption,
-  uintOption,
-} from './coap-option.ts';
+import { NO_OPTIONS, OPTION, stringOption, uintOption } from './coap-option.ts';
+import { findUint, pathSegments } from './option-values.ts';
 import { bare, type CoapBody } from './push.ts';
 
 /**

@@ -10,22 +10,24 @@ import {
   type OutgoingMessage,
 } from './coap.ts';
 import {
+  NO_OPTIONS,
+  OPTION,
+  queryOption,
+  stringOption,
+  uintOption,
+  type CoapOption,
+} from './coap-option.ts';
+import {
   findQuery,
   findUint,
   hasKey,
   isCritical,
   isText,
-  NO_OPTIONS,
   numberAfter,
-  OPTION,
   pathSegments,
-  queryOption,
-  stringOption,
   stringValue,
-  uintOption,
   uintWithin,
-  type CoapOption,
-} from './coap-option.ts';
+} from './option-values.ts';
 import { PushOptions } from './push-options.ts';
 import type { ReceivedMessage } from './received.ts';
 

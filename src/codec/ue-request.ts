@@ -1,7 +1,8 @@
 /** What a UE asks of the NAF: pushes by PUT, or as notifications of `/push` (RFC 7641; docs/wire.md). */
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
 import { CODE, requireMethod, requireRecognised, type CoapMessage } from './coap.ts';
-import { findUint, NO_OPTIONS, OPTION, pathSegments, uintOption } from './coap-option.ts';
+import { NO_OPTIONS, OPTION, uintOption } from './coap-option.ts';
+import { findUint, pathSegments } from './option-values.ts';
 import { bare, OCTET_STREAM, parseRegistration, type CoapBody } from './push.ts';
 
 export type UeRequest =

@@ -1,6 +1,6 @@
 /** CoAP over a stream, message by message and option by option (RFC 8323 3.2, RFC 7252 3.1). */
 import { CODE, formatCode, isSignal } from '../codec/coap.ts';
-import { isCritical } from '../codec/coap-option.ts';
+import { isCritical } from '../codec/option-values.ts';
 import { EXTENSION_BASE, MAX_OPTION_NUMBER, MAX_TOKEN, PAYLOAD_MARKER } from '../codec/coap-tcp.ts';
 import { FieldReader } from '../codec/fields.ts';
 import { octetCount, utf8Text } from '../lib/bytes.ts';

@@ -4,12 +4,10 @@ import {
   SIGNAL_OPTION,
   NO_OPTIONS,
   emptyOption,
-  findOption,
-  findUint,
   uintOption,
-  unrecognisedCritical,
   type CoapOption,
 } from '../codec/coap-option.ts';
+import { findOption, findUint, unrecognisedCritical } from '../codec/option-values.ts';
 import { CodecError } from '../errors.ts';
 import { EMPTY, utf8Bytes, view } from '../lib/bytes.ts';
 

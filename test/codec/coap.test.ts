@@ -12,6 +12,14 @@ import {
   OPTION,
   ReceivedOption,
   emptyOption,
+  pathOptions,
+  queryOption,
+  sortOptions,
+  stringOption,
+  uintOption,
+  type CoapOption,
+} from '../../src/codec/coap-option.ts';
+import {
   findOption,
   findQuery,
   findUint,
@@ -19,17 +27,11 @@ import {
   isText,
   hasKey,
   numberAfter,
-  pathOptions,
   pathSegments,
-  queryOption,
-  sortOptions,
-  stringOption,
   stringValue,
-  uintOption,
   uintValue,
   unrecognisedCritical,
-  type CoapOption,
-} from '../../src/codec/coap-option.ts';
+} from '../../src/codec/option-values.ts';
 import { CodecError } from '../../src/errors.ts';
 import { concat, fromHex, toHex, utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 

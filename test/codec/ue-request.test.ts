@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { CODE, formatCode, RequestError } from '../../src/codec/coap.ts';
 import {
   emptyOption,
-  findUint,
   OPTION,
   pathOptions,
   queryOption,
@@ -11,6 +10,7 @@ import {
   uintOption,
   type CoapOption,
 } from '../../src/codec/coap-option.ts';
+import { findUint } from '../../src/codec/option-values.ts';
 import { FORGET, registration } from '../../src/codec/push.ts';
 import { notification, parseUeRequest, type UeRequest } from '../../src/codec/ue-request.ts';
 import { CodecError } from '../../src/errors.ts';

@@ -1,7 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { CODE } from '../../src/codec/coap.ts';
-import { findUint, OPTION } from '../../src/codec/coap-option.ts';
+import { OPTION } from '../../src/codec/coap-option.ts';
+import { findUint } from '../../src/codec/option-values.ts';
 import { PushError } from '../../src/errors.ts';
 import type { Entry, Outcome } from '../../src/naf/entry.ts';
 import { ObserveMode } from '../../src/naf/observe-mode.ts';

@@ -3,7 +3,6 @@ import test from 'ava';
 import { CODE, type CoapMessage } from '../../src/codec/coap.ts';
 import {
   emptyOption,
-  findUint,
   OPTION,
   pathOptions,
   queryOption,
@@ -12,6 +11,7 @@ import {
   uintOption,
   type CoapOption,
 } from '../../src/codec/coap-option.ts';
+import { findUint } from '../../src/codec/option-values.ts';
 import { EMPTY } from '../../src/lib/bytes.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { PushServer, PushServerOptions } from '../../src/naf/push-server.ts';

@@ -1,7 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { CODE } from '../../src/codec/coap.ts';
-import { emptyOption, uintOption, uintValue } from '../../src/codec/coap-option.ts';
+import { emptyOption, uintOption } from '../../src/codec/coap-option.ts';
+import { uintValue } from '../../src/codec/option-values.ts';
 import { ChannelError, CodecError } from '../../src/errors.ts';
 import { fromHex, utf8Text } from '../../src/lib/bytes.ts';
 import type { Respond } from '../../src/net/channel-types.ts';

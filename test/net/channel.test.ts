@@ -9,11 +9,10 @@ import {
   SIGNAL_OPTION,
   emptyOption,
   stringOption,
-  stringValue,
   uintOption,
-  uintValue,
   type CoapOption,
 } from '../../src/codec/coap-option.ts';
+import { stringValue, uintValue } from '../../src/codec/option-values.ts';
 import { PushError, type ChannelError } from '../../src/errors.ts';
 import { utf8Bytes, utf8Text } from '../../src/lib/bytes.ts';
 import type { ChannelEnd, Respond } from '../../src/net/channel-types.ts';
