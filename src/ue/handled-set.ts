@@ -5,7 +5,8 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
 import { ExpiryBuckets } from './expiry-buckets.ts';
-import { HandledTable, NOWHERE, type EntryState } from './handled-table.ts';
+import { readRecord, recordOf, RECORDED_STATES, type PushKey } from './handled-records.ts';
+import { HandledTable, NOWHERE } from './handled-table.ts';
 
 export interface HandledSetOptions {
   readonly log: HandledLog;
@@ -21,12 +22,6 @@ export interface HandledSetOptions {
 
 /** What is known of an id when a push with it comes in. `running`: its handler is at work right now. */
 export type Verdict = 'new' | 'running' | 'done' | 'refused' | 'interrupted' | 'conflict' | 'full';
-
-/** What names a push: its id is the NAF's own. */
-export interface PushKey {
-  readonly nafFqdn: string;
-  readonly id: string;
-}
 
 /** A push whose handler runs, and what is to be written of it. */
 export interface Started extends PushKey {
@@ -55,14 +50,6 @@ const COMPACT_AFTER = 100_000;
 const COMPACT_AGAIN_AFTER = 1_000;
 /** A NAF may ask for any TTL; nothing is remembered longer than four weeks. */
 const LONGEST_TTL_MS = 28 * 86_400_000;
-/** What a restart is told of an entry. */
-const RECORDED = {
-  running: 'started',
-  interrupted: 'started',
-  done: 'done',
-  refused: 'refused',
-  forgotten: 'forgotten',
-} as const satisfies Record<EntryState, HandledRecord['state']>;
 /** Ended ids that are dropped for each that comes: more than one, so that they do not gather. */
 const DROPPED_AT_ONCE = 4;
 
@@ -87,13 +74,13 @@ export class HandledSet {
     this.#capacity = capacity;
     this.#expiry = new ExpiryBuckets(clock.monotonic());
     const [now, monotonic] = [clock.now(), clock.monotonic()];
-    for (const { key, digest, state, until } of log.recovered) {
-      const push = parseKey(key);
+    for (const record of log.recovered) {
+      const { state, until } = record;
+      const push = readRecord(record);
       // No push has an id so long.
       if (until <= now || push.id.length > MAX_PUSH_ID) continue;
       const cutOff = redeliver ? 'forgotten' : 'interrupted';
-      const octets = Buffer.from(digest, 'base64url').toString('latin1');
-      const place = this.#hold(push, octets, deadlineOf(until - now, monotonic));
+      const place = this.#hold(push, push.digest, deadlineOf(until - now, monotonic));
       this.#table.setState(place, state === 'started' ? cutOff : state);
     }
     if (log.recovered.length > 0) this.#compact();
@@ -244,14 +231,7 @@ export class HandledSet {
 
   *#unrecordedRecords(): Generator<HandledRecord> {
     const toWall = this.#clock.now() - this.#clock.monotonic();
-    for (const { nafFqdn, id, digest, deadline, state } of this.#unrecorded) {
-      yield {
-        key: keyOf(nafFqdn, id),
-        digest: base64url(digest),
-        until: untilOf(deadline, toWall),
-        state,
-      };
-    }
+    for (const started of this.#unrecorded) yield recordOf(started, toWall);
   }
 
   /** The log goes on as it is when this fails: longer than it need be, and complete. */
@@ -275,36 +255,13 @@ export class HandledSet {
     for (const place of table.all()) {
       const state = table.stateOf(place);
       if (state === 'forgotten') continue;
-      yield {
-        key: keyOf(this.#fqdnOf(place), table.idOf(place)),
-        digest: base64url(table.digestOf(place)),
-        until: untilOf(table.deadlineOf(place), toWall),
-        state: RECORDED[state],
-      };
+      const [nafFqdn, id] = [this.#fqdnOf(place), table.idOf(place)];
+      const [digest, deadline] = [table.digestOf(place), table.deadlineOf(place)];
+      yield recordOf({ nafFqdn, id, digest, deadline, state: RECORDED_STATES[state] }, toWall);
     }
   }
 }
 
 function deadlineOf(leftMs: number, now: number): number {
   return now + Math.min(leftMs, LONGEST_TTL_MS + SLACK_MS);
-}
-
-/** `toWall` is what makes monotonic time wall time: a restart reads a deadline as the clock is now. */
-function untilOf(deadline: number, toWall: number): number {
-  return Math.max(0, Math.ceil(deadline + toWall));
-}
-
-/** As a log has it, of a digest that has a character for each octet. */
-function base64url(digest: string): string {
-  return Buffer.from(digest, 'latin1').toString('base64url');
-}
-
-/** No FQDN has a slash. */
-function keyOf(nafFqdn: string, id: string): string {
-  return `${nafFqdn}/${id}`;
-}
-
-function parseKey(key: string): PushKey {
-  const split = key.indexOf('/');
-  return { nafFqdn: key.slice(0, split), id: key.slice(split + 1) };
 }

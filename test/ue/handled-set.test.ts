@@ -2,12 +2,8 @@ import { hash } from 'node:crypto';
 import test from 'ava';
 import { StoreError } from '../../src/errors.ts';
 import type { HandledLog, HandledRecord } from '../../src/ports.ts';
-import {
-  HandledSet,
-  type HandledSetOptions,
-  type PushKey,
-  type Started,
-} from '../../src/ue/handled-set.ts';
+import type { PushKey } from '../../src/ue/handled-records.ts';
+import { HandledSet, type HandledSetOptions, type Started } from '../../src/ue/handled-set.ts';
 import { manualClock, type ManualClock } from '../support/manual-clock.ts';
 
 const digest = hash('sha256', 'one payload', 'binary');
