@@ -6,6 +6,7 @@ import { BsfError, ChannelError } from '../../src/errors.ts';
 import { parseImpi, pskIdentityOf, type BTid } from '../../src/ids.ts';
 import { systemClock, type Clock } from '../../src/lib/clock.ts';
 import { subscribe } from '../../src/lib/events.ts';
+import type { Channel } from '../../src/net/channel.ts';
 import { dialPsk } from '../../src/net/psk-client.ts';
 import { NotNow } from '../../src/ue/push-handler.ts';
 import { channelOver, rawPeer } from '../support/channel.ts';
@@ -156,7 +157,9 @@ test.serial('at most 8 announced associations of one UE wait; the oldest makes r
 });
 
 test('a proved association replaces the older ones and leaves the younger ones alone', async (t) => {
-  const naf = await openNaf(t, createSim(impi), { bootstrap: false });
+  // For this clock a client that says nothing has not been silent for long.
+  const clock = manualClock(Date.now());
+  const naf = await openNaf(t, createSim(impi), { bootstrap: false, clock });
   const open = async () => {
     const { sa } = await naf.announce(impi);
     const key = Uint8Array.from(sa.key);
@@ -166,11 +169,12 @@ test('a proved association replaces the older ones and leaves the younger ones a
   const heard: string[] = [];
   const layer = async (sa: typeof older) => {
     const { socket } = await dialPsk({ ...naf.address, sa, policy, clock: systemClock });
-    const channel = channelOver(socket, {
+    const channel: Channel = channelOver(socket, {
       onRequest: (_request, respond) => {
         heard.push(sa.bTid);
         respond({ code: CODE.CREATED });
       },
+      onRelease: () => void channel.drain(),
     });
     return { channel, open: () => channel.request(registration(undefined), () => undefined) };
   };
