@@ -6,7 +6,7 @@ import type { PushAnswer, PushMessage, Urgency } from '../codec/push.ts';
 import type { Fqdn } from '../ids.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isWatched, publish } from '../lib/events.ts';
-import type { HandledSet, Started } from './handled-set.ts';
+import type { HandledSet, Refusal, Started } from './handled-set.ts';
 import { NotNow, type Push, type PushHandler } from './push-handler.ts';
 
 export interface DeliveryOptions {
@@ -138,26 +138,11 @@ export class Delivery {
   }
 
   #handle(lane: Lane, waiting: Waiting): void | Promise<void> {
-    const { push, answer } = waiting;
+    const { push } = waiting;
     // What "the same push" means.
     const digest = hash('sha256', push.payload, 'binary');
-    const verdict = this.#handled.judge(push, digest);
-    switch (verdict) {
-      case 'new':
-        break;
-      case 'full':
-        this.#hold(lane, push, FULL_MS);
-        return answer({ kind: 'not-now', afterMs: FULL_MS });
-      case 'done':
-        return answer({ kind: 'handled-before' });
-      case 'refused':
-      case 'interrupted':
-      case 'conflict':
-        return answer({ kind: verdict });
-      case 'running':
-        return answer({ kind: 'conflict' });
-    }
     const started = this.#handled.start(push, digest, push.ttlSeconds * 1_000);
+    if (typeof started === 'string') return this.#turnAway(lane, waiting, started);
     try {
       const work = this.#handler(push);
       if (work instanceof Promise) {
@@ -174,6 +159,20 @@ export class Delivery {
       return this.#failed(lane, waiting, error, started);
     }
     this.#finish(waiting, { kind: 'handled' }, started);
+  }
+
+  #turnAway(lane: Lane, { push, answer }: Waiting, why: Refusal): void {
+    switch (why) {
+      case 'full':
+        this.#hold(lane, push, FULL_MS);
+        return answer({ kind: 'not-now', afterMs: FULL_MS });
+      case 'done':
+        return answer({ kind: 'handled-before' });
+      case 'running':
+        return answer({ kind: 'conflict' });
+      default:
+        return answer({ kind: why });
+    }
   }
 
   #failed(lane: Lane, waiting: Waiting, error: unknown, started: Started): void {

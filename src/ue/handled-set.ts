@@ -6,7 +6,7 @@ import { publish } from '../lib/events.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
 import { ExpiryBuckets } from './expiry-buckets.ts';
 import { readRecord, recordOf, RECORDED_STATES, type PushKey } from './handled-records.ts';
-import { HandledTable, NOWHERE } from './handled-table.ts';
+import { HandledTable, NOWHERE, type EntryState } from './handled-table.ts';
 
 export interface HandledSetOptions {
   readonly log: HandledLog;
@@ -20,8 +20,8 @@ export interface HandledSetOptions {
   readonly redeliver?: boolean;
 }
 
-/** What is known of an id when a push with it comes in. `running`: its handler is at work right now. */
-export type Verdict = 'new' | 'running' | 'done' | 'refused' | 'interrupted' | 'conflict' | 'full';
+/** Why the handler must not run. `running`: it is at work right now; `full`: no id is taken in. */
+export type Refusal = Exclude<EntryState, 'forgotten'> | 'conflict' | 'full';
 
 /** A push whose handler runs, and what is to be written of it. */
 export interface Started extends PushKey {
@@ -34,6 +34,14 @@ export interface Started extends PushKey {
   state: HandledRecord['state'];
   /** Called once that is on disk. */
   recorded: (() => void) | undefined;
+}
+
+/** What the table has of an id. */
+interface Held {
+  readonly id: string;
+  readonly digest: string;
+  readonly deadline: number;
+  readonly state: EntryState;
 }
 
 /** How many ids a NAF has here, under its number. */
@@ -80,8 +88,12 @@ export class HandledSet {
       // No push has an id so long.
       if (until <= now || push.id.length > MAX_PUSH_ID) continue;
       const cutOff = redeliver ? 'forgotten' : 'interrupted';
-      const place = this.#hold(push, push.digest, deadlineOf(until - now, monotonic));
-      this.#table.setState(place, state === 'started' ? cutOff : state);
+      const { id, digest } = push;
+      const naf = this.#nafOf(push.nafFqdn);
+      this.#hold(naf, this.#table.find(naf.number, id), {
+        ...{ id, digest, deadline: deadlineOf(until - now, monotonic) },
+        state: state === 'started' ? cutOff : state,
+      });
     }
     if (log.recovered.length > 0) this.#compact();
   }
@@ -90,27 +102,26 @@ export class HandledSet {
     return this.#table.size;
   }
 
-  /** What to do with a push whose payload has this SHA-256, a character for each octet. */
-  judge(push: PushKey, digest: string): Verdict {
-    const place = this.#find(push);
-    const state = place === NOWHERE ? 'forgotten' : this.#table.stateOf(place);
-    if (state !== 'forgotten') return this.#table.hasDigest(place, digest) ? state : 'conflict';
-    if (place !== NOWHERE || !this.#isFull(push)) return 'new';
-    this.#dropEnded(this.#clock.monotonic(), Infinity);
-    return this.#isFull(push) ? 'full' : 'new';
+  /** What `start` would say to a push whose payload has this SHA-256, a character for each octet; undefined: it would start. */
+  judge(push: PushKey, digest: string): Refusal | undefined {
+    const naf = this.#nafOf(push.nafFqdn);
+    return this.#refusal(naf, this.#table.find(naf.number, push.id), digest);
   }
 
   /**
-   * Before the handler of a `new` push runs: on disk when it returns, with all that `finish` left.
+   * Before the handler runs: on disk when it returns, with all that `finish` left; or why it must not run.
    * @throws StoreError.
    */
-  start({ nafFqdn, id }: PushKey, digest: string, ttlMs: number): Started {
+  start({ nafFqdn, id }: PushKey, digest: string, ttlMs: number): Started | Refusal {
     const now = this.#clock.monotonic();
     this.#dropEnded(now, DROPPED_AT_ONCE);
+    const naf = this.#nafOf(nafFqdn);
+    const known = this.#table.find(naf.number, id);
+    const refusal = this.#refusal(naf, known, digest);
+    if (refusal !== undefined) return refusal;
     const deadline = deadlineOf(ttlMs + SLACK_MS, now);
     // Before the write: a compaction that the write sets off keeps it.
-    const place = this.#hold({ nafFqdn, id }, digest, deadline);
-    this.#table.setState(place, 'running');
+    const place = this.#hold(naf, known, { id, digest, deadline, state: 'running' });
     const started: Started = {
       nafFqdn,
       id,
@@ -164,27 +175,33 @@ export class HandledSet {
     }
   }
 
-  #find({ nafFqdn, id }: PushKey): number {
-    const naf = this.#nafs.get(nafFqdn);
-    return naf === undefined ? NOWHERE : this.#table.find(naf.number, id);
+  /** `place` is where its id is known, or `NOWHERE`. */
+  #refusal(naf: Naf, place: number, digest: string): Refusal | undefined {
+    if (place !== NOWHERE) {
+      const state = this.#table.stateOf(place);
+      if (state === 'forgotten') return undefined;
+      return this.#table.hasDigest(place, digest) ? state : 'conflict';
+    }
+    if (!this.#isFull(naf)) return undefined;
+    this.#dropEnded(this.#clock.monotonic(), Infinity);
+    return this.#isFull(naf) ? 'full' : undefined;
   }
 
-  #isFull({ nafFqdn }: PushKey): boolean {
-    const share = Math.ceil(this.#capacity / 2);
-    return this.size >= this.#capacity || (this.#nafs.get(nafFqdn)?.held ?? 0) >= share;
+  #isFull(naf: Naf): boolean {
+    return this.size >= this.#capacity || naf.held >= Math.ceil(this.#capacity / 2);
   }
 
   /** An id that was forgotten keeps its entry, and so its one place among those that end. */
-  #hold(push: PushKey, digest: string, deadline: number): number {
-    let place = this.#find(push);
+  #hold(naf: Naf, known: number, { id, digest, deadline, state }: Held): number {
+    let place = known;
     if (place === NOWHERE) {
-      const naf = this.#nafOf(push.nafFqdn);
       naf.held += 1;
-      place = this.#table.add(naf.number, push.id);
+      place = this.#table.add(naf.number, id);
       this.#expiry.add(place, deadline);
     }
     this.#table.setDigest(place, digest);
     this.#table.setDeadline(place, deadline);
+    this.#table.setState(place, state);
     return place;
   }
 
