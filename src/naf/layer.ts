@@ -12,7 +12,7 @@ import { Line } from '../lib/line.ts';
 import { Channel } from '../net/channel.ts';
 import type { ChannelEnd, ChannelOwner, ChannelSettings, Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
-import type { Term } from '../sa/registry.ts';
+import type { Term } from '../sa/sa-table.ts';
 import {
   NO_STAGES,
   stagesWithin,

@@ -1,10 +1,9 @@
-/** All associations of one end: found by PSK identity, ended on time, each state change told. */
+/** All associations of one end: each state change is told, and what must outlive the process written down. */
 import { SaError, StoreError } from '../errors.ts';
 import type { Endpoint } from '../codec/address.ts';
-import { PSK_NAMESPACE, PSK_NAMESPACE_UICC, type BTid, type Impi } from '../ids.ts';
+import type { BTid, Impi } from '../ids.ts';
 import { wipe } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
-import { Deadlines, type Dated } from '../lib/deadlines.ts';
 import { publish } from '../lib/events.ts';
 import {
   close,
@@ -23,6 +22,7 @@ import {
   type SaStore,
 } from './association.ts';
 import { Endings } from './endings.ts';
+import { idIn, SaTable, type Slot, type Term } from './sa-table.ts';
 import type { SaSessions } from './sessions.ts';
 
 export interface SaRegistryOptions {
@@ -33,21 +33,6 @@ export interface SaRegistryOptions {
   readonly store?: SaStore;
   /** TLS sessions that end with their association; absent: there are none. */
   readonly sessions?: SaSessions;
-}
-
-/** When a key ends, by the clock that never jumps. */
-export interface Term {
-  /** Monotonic ms. */
-  readonly endsAt: number;
-  /** From when it was made, or first known, until it ends, ms. */
-  readonly lifetimeMs: number;
-}
-
-/** `at` is when its key ends. */
-interface Slot extends Dated {
-  sa: LiveSa;
-  proved: boolean;
-  readonly lifetimeMs: number;
 }
 
 /**
@@ -61,28 +46,24 @@ export class SaRegistry {
   readonly #onClosed: (sa: Closed) => void;
   readonly #store: SaStore | undefined;
   readonly #endings = new Endings();
-  /** By B-TID, oldest first. */
-  readonly #slots = new Map<string, Slot>();
-  readonly #byPTid = new Map<string, Slot>();
-  readonly #bySubscriber = new Map<Impi, readonly Slot[]>();
-  readonly #expiry: Deadlines<Slot>;
+  readonly #table: SaTable;
 
   constructor(options: SaRegistryOptions) {
     this.#clock = options.clock;
     this.#onClosed = options.onClosed ?? (() => undefined);
     this.#store = options.store;
     this.sessions = options.sessions;
-    this.#expiry = new Deadlines({
+    this.#table = new SaTable({
       clock: options.clock,
-      onDue: ({ sa }) => {
-        this.close(sa.bTid, 'expired');
+      onEnd: ({ bTid }) => {
+        this.close(bTid, 'expired');
       },
     });
     for (const record of options.store?.recover() ?? []) this.#recover(record);
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#table.size;
   }
 
   /**
@@ -93,15 +74,15 @@ export class SaRegistry {
     this.#check(sa);
     // One reading for both: a wall clock that ticks in between would make this one older than it is.
     const leftMs = this.#leftMs(sa);
-    const term = { lifetimeMs: lifetimeMs ?? leftMs, leftMs };
-    this.#store?.put({ ...sa, proved: false, lifetimeMs: term.lifetimeMs });
-    this.#hold(sa, false, term);
+    const term = { proved: false, lifetimeMs: lifetimeMs ?? leftMs };
+    this.#store?.put({ ...sa, ...term });
+    this.#table.add({ sa, ...term }, leftMs);
     publish('gba:sa:announced', { bTid: sa.bTid, impi: sa.impi });
     return sa;
   }
 
   #check(sa: LiveSa): void {
-    if (this.#slots.has(sa.bTid) || (sa.pTid !== undefined && this.#byPTid.has(sa.pTid))) {
+    if (this.#table.hasNameOf(sa)) {
       throw new SaError('ERR_SA_CONFLICT', `an association ${sa.bTid} is there already`);
     }
     if (sa.expiresAt <= this.#clock.now()) {
@@ -114,32 +95,6 @@ export class SaRegistry {
     return expiresAt - this.#clock.now();
   }
 
-  #hold(
-    sa: LiveSa,
-    proved: boolean,
-    { lifetimeMs, leftMs }: { readonly lifetimeMs: number; readonly leftMs: number },
-  ): void {
-    const at = this.#clock.monotonic() + leftMs;
-    const slot: Slot = { sa, proved, lifetimeMs, at, place: -1 };
-    this.#slots.set(sa.bTid, slot);
-    if (sa.pTid !== undefined) this.#byPTid.set(sa.pTid, slot);
-    const siblings = this.#bySubscriber.get(sa.impi) ?? [];
-    const older = siblings.filter((other) => madeAt(other) <= madeAt(slot));
-    const younger = siblings.filter((other) => madeAt(other) > madeAt(slot));
-    this.#bySubscriber.set(sa.impi, [...older, slot, ...younger]);
-    this.#expiry.add(slot);
-  }
-
-  #drop(slot: Slot): void {
-    const { bTid, pTid, impi } = slot.sa;
-    this.#expiry.delete(slot);
-    this.#slots.delete(bTid);
-    if (pTid !== undefined) this.#byPTid.delete(pTid);
-    const siblings = this.#bySubscriber.get(impi)?.filter((other) => other !== slot) ?? [];
-    if (siblings.length > 0) this.#bySubscriber.set(impi, siblings);
-    else this.#bySubscriber.delete(impi);
-  }
-
   /** One whose time is over while nobody looked, or that another names already, is over now. */
   #recover(record: SaRecord): void {
     const { proved, lifetimeMs } = record;
@@ -148,7 +103,7 @@ export class SaRegistry {
     const sa = recall(record, Math.min(record.expiresAt, latest));
     try {
       this.#check(sa);
-      this.#hold(sa, proved, { lifetimeMs, leftMs: this.#leftMs(sa) });
+      this.#table.add({ sa, proved, lifetimeMs }, this.#leftMs(sa));
     } catch (error) {
       if (!(error instanceof SaError)) throw error;
       forgetKeys(sa);
@@ -156,36 +111,30 @@ export class SaRegistry {
     }
   }
 
-  /** The live association that this PSK identity names, letter for letter (TS 24.109 5.3.3, TS 33.220 clause 5). */
+  /** The live association that this PSK identity names. */
   find(identity: string): LiveSa | undefined {
-    const name = NAMES.find(({ start }) => identity.startsWith(start));
-    if (name === undefined) return undefined;
-    const id = identity.slice(name.start.length);
-    const slot = this.#slots.get(id) ?? this.#byPTid.get(id);
-    // Many may end at one moment: what has not been told of yet lets nobody in all the same.
-    if (slot === undefined || slot.at <= this.#clock.monotonic()) return undefined;
-    return name.ofUicc && slot.sa.uiccKey === undefined ? undefined : slot.sa;
+    return this.#table.find(identity)?.sa;
   }
 
   /** Why `find` knows this identity no longer; undefined for one that never was, or was long ago. */
   faultOf(identity: string): SaError | undefined {
-    const name = NAMES.find(({ start }) => identity.startsWith(start));
-    return name && this.#endings.faultOf(identity.slice(name.start.length));
+    const id = idIn(identity);
+    return id === undefined ? undefined : this.#endings.faultOf(id);
   }
 
   current(bTid: BTid): LiveSa | undefined {
-    return this.#slots.get(bTid)?.sa;
+    return this.#table.get(bTid)?.sa;
   }
 
   /** When the key ends; undefined when it is over. */
   termOf(bTid: BTid): Term | undefined {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#table.get(bTid);
     return slot && { endsAt: slot.at, lifetimeMs: slot.lifetimeMs };
   }
 
   /** @throws SaError ERR_SA_UNKNOWN when it is over. */
   establish(bTid: BTid): Established {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#table.get(bTid);
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
     const sa = establish(slot.sa);
     slot.sa = sa;
@@ -198,7 +147,7 @@ export class SaRegistry {
 
   /** Does nothing when it is over. */
   park(bTid: BTid, reason: string): void {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#table.get(bTid);
     if (slot === undefined) return;
     slot.sa = park(slot.sa);
     publish('gba:sa:parked', { bTid, impi: slot.sa.impi, reason });
@@ -206,7 +155,7 @@ export class SaRegistry {
 
   /** The UE has registered on a layer: K_wake of that one, owned from here on. Wiped when the association is over. */
   rekeyWake(bTid: BTid, key: Uint8Array): void {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#table.get(bTid);
     if (slot === undefined) return wipe(key);
     slot.sa = rekeyWake(slot.sa, key);
     this.#rewrite(slot);
@@ -217,7 +166,7 @@ export class SaRegistry {
    * otherwise nothing has changed. @throws SaError ERR_SA_UNKNOWN, StoreError, RangeError for an earlier counter.
    */
   countWake(bTid: BTid, counter: number, connect?: Endpoint): void {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#table.get(bTid);
     if (slot === undefined) throw new SaError('ERR_SA_UNKNOWN', `no live association ${bTid}`);
     const sa = countWake(slot.sa, counter, connect);
     this.#put({ ...slot, sa });
@@ -226,9 +175,9 @@ export class SaRegistry {
 
   /** Ends it and wipes its key; does nothing when it is over. */
   close(bTid: BTid, reason: CloseReason): void {
-    const slot = this.#slots.get(bTid);
+    const slot = this.#table.get(bTid);
     if (slot === undefined) return;
-    this.#drop(slot);
+    this.#table.delete(slot);
     this.#endings.note(slot.sa, reason);
     const closed = close(slot.sa, reason);
     this.sessions?.forget(bTid);
@@ -239,20 +188,17 @@ export class SaRegistry {
 
   /** Ends all of them. */
   closeAll(reason: CloseReason): void {
-    for (const { sa } of [...this.#slots.values()]) this.close(sa.bTid, reason);
+    for (const { sa } of [...this.#table]) this.close(sa.bTid, reason);
   }
 
   /** Wipes every key and forgets all of them here; in the store they stay, for the next life. */
   suspendAll(): void {
-    for (const slot of this.#slots.values()) {
+    for (const slot of this.#table) {
       if (Math.abs(this.#wallEnd(slot) - slot.sa.expiresAt) > STEP_MS) this.#rewrite(slot);
       forgetKeys(slot.sa);
     }
     this.sessions?.clear();
-    this.#expiry.clear();
-    this.#slots.clear();
-    this.#byPTid.clear();
-    this.#bySubscriber.clear();
+    this.#table.clear();
   }
 
   #rewrite(slot: Slot): void {
@@ -284,23 +230,14 @@ export class SaRegistry {
 
   /** All live associations, oldest first. */
   all(): readonly LiveSa[] {
-    return Array.from(this.#slots.values(), ({ sa }) => sa);
+    return Array.from(this.#table, ({ sa }) => sa);
   }
 
   /** The live associations of one subscriber, the one with the oldest key first. */
   of(impi: Impi): readonly LiveSa[] {
-    return (this.#bySubscriber.get(impi) ?? []).map(({ sa }) => sa);
+    return this.#table.of(impi).map(({ sa }) => sa);
   }
-}
-
-/** When its key was made, or first known: monotonic ms, before this process began for keys that it took over. */
-function madeAt({ at, lifetimeMs }: Slot): number {
-  return at - lifetimeMs;
 }
 
 /** The wall clock was set when it is off by more. */
 const STEP_MS = 1_000;
-const NAMES = [
-  { start: `${PSK_NAMESPACE};`, ofUicc: false },
-  { start: `${PSK_NAMESPACE_UICC};`, ofUicc: true },
-];
