@@ -7,8 +7,9 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import type { Announcement, Resync } from './announcer.ts';
 import { NO_STAGES, type Entry, type Outcome } from './entry.ts';
-import type { Layer, LayerDevice } from './layer.ts';
+import type { Layer } from './layer.ts';
 import { Outbox } from './outbox.ts';
+import type { LayerDevice } from './pushes.ts';
 import { Renewal, type RenewalDevice, type RenewalTerms } from './renewal.ts';
 import { search, type SearchOptions } from './search.ts';
 
@@ -158,9 +159,8 @@ export class Device implements LayerDevice, RenewalDevice {
             handshake: handshakeMs,
           };
     if (told !== undefined) this.#bootstrapMs = stages.bsf + stages.trigger + stages.handshake;
-    layer.openedAt = now;
     // Nothing has waited for a layer that was made beside another.
-    layer.stages = older === undefined || older.releasing ? stages : NO_STAGES;
+    layer.serve(now, older === undefined || older.releasing ? stages : NO_STAGES);
     this.#announced = undefined;
     this.#triggerAddress = triggerAddress ?? this.#triggerAddress;
     this.#layer = layer;

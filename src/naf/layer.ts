@@ -1,37 +1,19 @@
-/** One secure layer at the NAF: a channel under one association, how its UE takes pushes, and those that are out. */
+/** One secure layer at the NAF: a channel under one association, open when its UE has said how it takes pushes. */
 import type { TLSSocket } from 'node:tls';
 import { CODE, type CoapMessage } from '../codec/coap.ts';
 import { offerRequest, parseOfferAnswer, type OfferAnswer } from '../codec/gpi-offer.ts';
 import { bare } from '../codec/push.ts';
 import { NOTHING_NOW, parseUeRequest } from '../codec/ue-request.ts';
-import { GbaError, reasonOf } from '../errors.ts';
+import { GbaError } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import { toHex } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { Line } from '../lib/line.ts';
 import { Channel } from '../net/channel.ts';
 import type { ChannelEnd, ChannelOwner, ChannelSettings, Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import type { Term } from '../sa/sa-table.ts';
-import {
-  NO_STAGES,
-  stagesWithin,
-  type Entry,
-  type Outcome,
-  type StageTimes,
-  type Via,
-} from './entry.ts';
-import type { PushMode } from './mode.ts';
-import { ObserveMode, type Registration } from './observe-mode.ts';
-import { PutMode } from './put-mode.ts';
-
-/** Whose layer it is: what waits for its UE. */
-export interface LayerDevice {
-  /** What became of a push that is out. */
-  told(entry: Entry, outcome: Outcome): void;
-  /** The push cannot go over this layer at all, e.g. it is larger than what the UE takes. */
-  refused(entry: Entry, detail: string): void;
-}
+import type { Entry, StageTimes, Via } from './entry.ts';
+import { Pushes, type LayerDevice } from './pushes.ts';
 
 /** Who made it. */
 export interface LayerOwner {
@@ -62,6 +44,7 @@ const DRAIN_MS = 5_000;
 const REVOKED_MS = 100;
 /** How long the NAF waits for a word of the UE before it takes it for one that takes PUTs. */
 const REGISTRATION_MS = 1_000;
+
 export class Layer implements ChannelOwner {
   readonly socket: TLSSocket;
   readonly impi: Impi;
@@ -71,25 +54,17 @@ export class Layer implements ChannelOwner {
   readonly via: Exclude<Via, 'reuse'>;
   /** When the UE's TCP connection came, monotonic ms. */
   readonly acceptedAt: number;
-  /** What it took to open this layer; set before the first push goes out. */
-  stages: StageTimes = NO_STAGES;
-  /** When it opened, monotonic ms; set with the stages. */
-  openedAt = 0;
   /** Its key ends so soon that it takes no more pushes. */
   keyEnds = false;
   readonly #clock: Clock;
-  readonly #device: LayerDevice;
   readonly #owner: LayerOwner;
   readonly #channel: Channel;
-  readonly #inFlight = new Line<Entry>();
+  readonly #pushes: Pushes;
   /** Until it is open. */
   #registrationTimer: Timer | undefined;
-  #mode: PushMode;
   /** The UE itself has said so. */
   #takesPuts = false;
   #open = false;
-  #used = false;
-  #whenSettled: (() => void)[] | undefined;
 
   constructor({ secured, term, via, device, owner, settings }: LayerOptions) {
     const { clock } = settings;
@@ -99,11 +74,10 @@ export class Layer implements ChannelOwner {
     this.term = term;
     this.via = via;
     this.#clock = clock;
-    this.#device = device;
     this.#owner = owner;
     this.acceptedAt = clock.monotonic() - secured.handshakeMs;
     this.#channel = new Channel({ socket: secured.socket, owner: this, settings });
-    this.#mode = new PutMode(this.#channel, this);
+    this.#pushes = new Pushes(this.#channel, device, via);
     this.#registrationTimer = clock.after(REGISTRATION_MS, () => {
       void this.#channel.ready.then(
         () => {
@@ -120,12 +94,12 @@ export class Layer implements ChannelOwner {
 
   /** How many pushes went out and have no outcome. Once the layer is closed this no longer changes. */
   get inFlight(): number {
-    return this.#inFlight.size;
+    return this.#pushes.size;
   }
 
   /** True while another push may go out at once. */
   get writable(): boolean {
-    return this.#open && this.#mode.ready && this.#channel.writable;
+    return this.#open && this.#pushes.ready && this.#channel.writable;
   }
 
   /** True when it takes no more pushes: it ends when those that are out have their outcome. */
@@ -140,30 +114,23 @@ export class Layer implements ChannelOwner {
 
   /** True when a push went out over it. */
   get used(): boolean {
-    return this.#used;
+    return this.#pushes.used;
   }
 
   /** Resolves when another push may have become able to go out at once. */
   async whenWritable(): Promise<void> {
-    await this.#mode.whenReady();
+    await this.#pushes.whenReady();
     await this.#channel.whenWritable();
+  }
+
+  /** It serves from `now` on, monotonic ms; `stages` is what it took to open it, which its first push tells. */
+  serve(now: number, stages: StageTimes): void {
+    this.#pushes.open(now, stages);
   }
 
   /** Sends one push; the UE's answer, or the end of the layer, tells what became of it. */
   send(entry: Entry, now: number): void {
-    try {
-      this.#mode.send(entry, Math.max(0, Math.ceil((entry.deadline - now) / 1_000)));
-    } catch (error) {
-      this.#device.refused(entry, reasonOf(error));
-      return;
-    }
-    this.#inFlight.add(entry);
-    entry.attempts += 1;
-    entry.sentAt = now;
-    entry.unanswered += 1;
-    entry.via = this.#used ? 'reuse' : this.via;
-    if (!this.#used) entry.stages = stagesWithin(this.openedAt - entry.acceptedAt, this.stages);
-    this.#used = true;
+    this.#pushes.send(entry, now);
   }
 
   /**
@@ -171,19 +138,12 @@ export class Layer implements ChannelOwner {
    * count. Those that must not go out again are told of, as far as is known, and not among them.
    */
   surrender(): readonly Entry[] {
-    this.#mode.surrender();
-    const entries = this.#inFlight.takeAll();
-    this.#wakeSettled();
-    return entries;
+    return this.#pushes.surrender();
   }
 
   /** Resolves when everything that is out has its outcome, or the layer is closed. */
   async settled(): Promise<void> {
-    if (this.#inFlight.size === 0) return;
-    await Promise.race([
-      this.closed,
-      new Promise<void>((resolve) => (this.#whenSettled ??= []).push(resolve)),
-    ]);
+    if (this.inFlight > 0) await Promise.race([this.closed, this.#pushes.settled()]);
   }
 
   /** Sends a GPI. @throws ChannelError ERR_CHANNEL_CLOSED when the layer ends first. */
@@ -206,7 +166,7 @@ export class Layer implements ChannelOwner {
 
   /** Tells the UE to forget the key, then ends the layer. */
   async forget(): Promise<void> {
-    await this.#mode.forget();
+    await this.#pushes.forget();
     await this.drain();
   }
 
@@ -240,7 +200,7 @@ export class Layer implements ChannelOwner {
     const token = toHex(request.token);
     switch (asked.kind) {
       case 'take-puts':
-        if (this.#mode instanceof ObserveMode) return respond(bare(CODE.CONFLICT));
+        if (this.#pushes.observed) return respond(bare(CODE.CONFLICT));
         if (!this.#takesPuts) this.#owner.onTakesPuts(this);
         this.#takesPuts = true;
         respond(bare(CODE.CHANGED));
@@ -248,11 +208,14 @@ export class Layer implements ChannelOwner {
         return;
       case 'observe':
         if (this.#takesPuts) return respond(bare(CODE.CONFLICT));
-        this.#observe({ token, contentFormat: asked.contentFormat, respond });
+        this.#pushes.observe(
+          { token, contentFormat: asked.contentFormat, respond },
+          { channel: this.#channel, clock: this.#clock, endsAt: this.term.endsAt },
+        );
         this.#opened();
         return;
       case 'cancel':
-        if (this.#mode instanceof ObserveMode) this.#mode.cancel(token);
+        this.#pushes.cancel(token);
         respond(NOTHING_NOW);
         return;
       case 'none':
@@ -269,31 +232,6 @@ export class Layer implements ChannelOwner {
   onClosed(end: ChannelEnd): void {
     this.#stopWaiting();
     this.#owner.onClosed(this, end);
-  }
-
-  /** A mode's own: what became of a push. */
-  tell(entry: Entry, outcome: Outcome): void {
-    if (!this.#inFlight.delete(entry)) return;
-    this.#device.told(entry, outcome);
-    if (this.#inFlight.size === 0) this.#wakeSettled();
-  }
-
-  /** From here on the UE gets no PUT; what went out so before is answered all the same. */
-  #observe(registration: Registration): void {
-    const { endsAt } = this.term;
-    const [channel, clock] = [this.#channel, this.#clock];
-    const mode =
-      this.#mode instanceof ObserveMode
-        ? this.#mode
-        : new ObserveMode({ channel, clock, endsAt, layer: this });
-    this.#mode = mode;
-    mode.register(registration);
-  }
-
-  #wakeSettled(): void {
-    const waiting = this.#whenSettled ?? [];
-    this.#whenSettled = undefined;
-    for (const resolve of waiting) resolve();
   }
 
   #opened(triggerAddress?: string): void {

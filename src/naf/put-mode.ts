@@ -9,10 +9,10 @@ import type { ModeLayer, PushMode } from './mode.ts';
 export class PutMode implements PushMode {
   /** The channel alone says when to wait. */
   readonly ready = true;
-  readonly #channel: Channel;
+  readonly #channel: Pick<Channel, 'request'>;
   readonly #layer: ModeLayer;
 
-  constructor(channel: Channel, layer: ModeLayer) {
+  constructor(channel: Pick<Channel, 'request'>, layer: ModeLayer) {
     this.#channel = channel;
     this.#layer = layer;
   }
