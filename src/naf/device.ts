@@ -1,49 +1,40 @@
-/** One UE as the NAF sees it: what waits for it, its open layer, and the cheapest way to get one. */
+/** One UE as the NAF sees it: what waits for it, and the layer over which that goes, or the next one. */
 import type { TriggerAddress } from '../codec/address.ts';
-import { ChannelError, GbaError, PushError, reasonOf } from '../errors.ts';
-import type { BTid, Impi } from '../ids.ts';
+import { PushError, type GbaError } from '../errors.ts';
+import type { Impi } from '../ids.ts';
 import { Appointment } from '../lib/appointment.ts';
 import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
-import type { Announcement, Resync } from './announcer.ts';
+import type { Announcement } from './announcer.ts';
 import { NO_STAGES, type Entry, type Outcome } from './entry.ts';
 import type { Layer } from './layer.ts';
+import { NextLayer, type NextLayerDevice, type NextLayerTerms } from './next-layer.ts';
 import { Outbox } from './outbox.ts';
 import type { LayerDevice } from './pushes.ts';
 import { Renewal, type RenewalDevice, type RenewalTerms } from './renewal.ts';
-import { search, type SearchOptions } from './search.ts';
 
 /** One for all UEs of a NAF: ten thousand of them hold it once. */
-export interface DeviceTerms
-  extends Pick<SearchOptions, 'clock' | 'triggers' | 'patience'>, RenewalTerms {
+export interface DeviceTerms extends NextLayerTerms, RenewalTerms {
   /** UE_Trp when nobody has said a better one; undefined: wait for the UE to dial. */
   readonly triggerAddress: (impi: Impi) => TriggerAddress | undefined;
-  /** See `WakeOptions`. */
-  readonly nextWake: (impi: Impi) => Uint8Array | undefined;
-  /** See `SearchOptions`. */
-  readonly canReconnect: (impi: Impi) => boolean;
   /** Pushes that may wait at once. */
   readonly queueLimit: number;
 }
 
-type Announce = NonNullable<DeviceTerms['announce']>;
-
-export class Device implements LayerDevice, RenewalDevice {
+export class Device implements LayerDevice, NextLayerDevice, RenewalDevice {
   readonly impi: Impi;
   readonly #terms: DeviceTerms;
   readonly #clock: Clock;
   readonly #outbox: Outbox;
   readonly #renewal: Renewal;
-  /** What this search has announced so far. */
-  #announced: Map<BTid, { readonly bsfMs: number; readonly triggeredAt: number }> | undefined;
   /** What the last bootstrap took, ms. */
   #bootstrapMs = 0;
   #triggerAddress: TriggerAddress | undefined;
   #layer: Layer | undefined;
-  /** When the last layer was lost, and when this search sent its first wake, monotonic ms. */
+  /** Made when one is needed; gone when a layer opens. */
+  #next: NextLayer | undefined;
+  /** When the last layer was lost, monotonic ms. */
   #lostAt: number | undefined;
-  #wokenAt: number | undefined;
-  #search: AbortController | undefined;
   /** The next deadline of what waits; made when first something does. */
   #expiry: Appointment | undefined;
   /** The end of the next "not now"; made with the first. */
@@ -146,31 +137,19 @@ export class Device implements LayerDevice, RenewalDevice {
 
   /** A layer is open: it serves from now on. What is out on an older one goes out again, over this one. */
   attach(layer: Layer, triggerAddress?: TriggerAddress): void {
-    const older = this.#layer;
+    const { bTid, via } = layer;
+    const [older, next] = [this.#layer, this.#nextLayer];
     const now = this.#clock.monotonic();
-    const told = this.#announced?.get(layer.bTid);
-    const handshakeMs = now - layer.acceptedAt;
-    const stages =
-      layer.via === 'bootstrap' && told !== undefined
-        ? { bsf: told.bsfMs, trigger: layer.acceptedAt - told.triggeredAt, handshake: handshakeMs }
-        : {
-            bsf: 0,
-            trigger: Math.max(0, layer.acceptedAt - (this.#wokenAt ?? Infinity)),
-            handshake: handshakeMs,
-          };
-    if (told !== undefined) this.#bootstrapMs = stages.bsf + stages.trigger + stages.handshake;
+    const stages = next.stagesOf(layer, now);
+    const { bsf, trigger, handshake } = stages;
+    if (next.hasAnnounced(bTid)) this.#bootstrapMs = bsf + trigger + handshake;
     // Nothing has waited for a layer that was made beside another.
     layer.serve(now, older === undefined || older.releasing ? stages : NO_STAGES);
-    this.#announced = undefined;
+    this.#next = undefined;
     this.#triggerAddress = triggerAddress ?? this.#triggerAddress;
     this.#layer = layer;
-    this.#endSearch();
-    publish('gba:layer:opened', {
-      bTid: layer.bTid,
-      impi: this.impi,
-      via: layer.via,
-      ms: handshakeMs,
-    });
+    next.endSearch();
+    publish('gba:layer:opened', { bTid, impi: this.impi, via, ms: handshake });
     // Sent again before anything newer, they keep their order; the UE drops what it has had already.
     this.#takeBack(older?.surrender() ?? []);
     void older?.drain();
@@ -207,12 +186,12 @@ export class Device implements LayerDevice, RenewalDevice {
     this.#stopped = true;
     this.#release?.cancel();
     this.#renewal.rest();
-    this.#endSearch();
+    this.#next?.endSearch();
   }
 
   /** Ends what waits; `error` says why. Layers are closed before. */
   drop(error: GbaError): void {
-    this.#endSearch();
+    this.#next?.endSearch();
     this.#expiry?.cancel();
     this.#outbox.dropAll(this.#clock.monotonic(), error);
     this.#tellRoom();
@@ -225,57 +204,27 @@ export class Device implements LayerDevice, RenewalDevice {
     for (const resolve of waiting) resolve();
   }
 
+  get #nextLayer(): NextLayer {
+    return (this.#next ??= new NextLayer(this, this.#terms, this.#renewal));
+  }
+
   #seek(): void {
-    if (this.#search !== undefined) return;
-    const finding = new AbortController();
-    this.#search = finding;
-    const { impi } = this;
-    const { clock, triggers, patience, announce, canReconnect, nextWake } = this.#terms;
-    const options: SearchOptions = {
-      ...{ impi, clock, triggers, patience },
+    if (this.#nextLayer.sought) return;
+    this.#nextLayer.seek({
+      triggerAddress: this.#triggerAddress,
       lostAt: this.#lostAt ?? -Infinity,
-      nextWake: () => nextWake(impi),
-      onWake: () => {
-        this.#wokenAt = this.#clock.monotonic();
-      },
-      triggerAddress: () => this.#triggerAddress,
-      canReconnect: () => this.#layer?.keyEnds !== true && canReconnect(impi),
-      announce: announce && ((signal, resync) => this.#announce(announce, signal, resync)),
-      onTrigger: (announcement) => {
-        this.onAnnounced(announcement);
-      },
-    };
-    search(options, finding.signal).catch((error: unknown) => {
-      if (this.#search !== finding) return;
-      this.drop(
-        error instanceof GbaError
-          ? error
-          : new ChannelError('ERR_CHANNEL_REFUSED', reasonOf(error), { cause: error }),
-      );
+      released: this.#layer?.keyEnds === true,
     });
   }
 
-  /** The key that was offered inside the last layer serves as well as another one. */
-  #announce(announce: Announce, signal: AbortSignal, resync?: Resync): Promise<Announcement> {
-    const offered = resync === undefined ? this.#renewal.takeOffered() : undefined;
-    return offered === undefined ? announce(this.impi, signal, resync) : Promise.resolve(offered);
-  }
-
   /** An announcement leaves for the first time. */
-  onAnnounced({ sa, bsfMs }: Announcement): void {
-    this.#announced ??= new Map();
-    this.#announced.set(sa.bTid, { bsfMs, triggeredAt: this.#clock.monotonic() });
+  onAnnounced(announcement: Announcement): void {
+    this.#nextLayer.onAnnounced(announcement);
   }
 
   /** The layer takes no more pushes: another one is looked for, if need be. */
   onReleased(): void {
     this.pump();
-  }
-
-  #endSearch(): void {
-    this.#search?.abort();
-    this.#search = undefined;
-    this.#wokenAt = undefined;
   }
 
   #expireAt(deadline: number): void {
@@ -289,7 +238,7 @@ export class Device implements LayerDevice, RenewalDevice {
   #expire(): void {
     this.#expiry?.cancel();
     this.#expireAt(this.#outbox.expire(this.#clock.monotonic()));
-    if (this.#outbox.queued === 0) this.#endSearch();
+    if (this.#outbox.queued === 0) this.#next?.endSearch();
     this.#tellRoom();
   }
 
