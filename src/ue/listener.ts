@@ -12,18 +12,17 @@ import { AkaError, GbaError, reasonOf, SaError } from '../errors.ts';
 import { wipe } from '../lib/bytes.ts';
 import { systemClock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
-import type { TlsBinding } from '../lib/suites.ts';
 import { createTurns } from '../lib/turns.ts';
 import { dialPsk } from '../net/psk-client.ts';
 import { listenEverywhere } from '../net/upa-listener.ts';
 import type { ReplyToTrigger, TriggerListener } from '../net/upa.ts';
 import { createAutsAnswers } from './auts-answers.ts';
-import { BootstrapKeeper } from './bootstrap-keeper.ts';
-import { beginSa, isOfTarget, type Bootstrapper, type BootstrapTarget } from './bootstrap.ts';
+import type { BootstrapTarget } from './bootstrap.ts';
 import { Delivery } from './delivery.ts';
 import { createGpiIntake, type GpiIntake } from './gpi-intake.ts';
 import type { AcceptedTrigger } from './gpi-judge.ts';
 import { HandledSet } from './handled-set.ts';
+import { Keepers } from './keepers.ts';
 import type { UeListenerOptions } from './listener-options.ts';
 import { Sessions, type OfferingLayer } from './sessions.ts';
 
@@ -48,8 +47,7 @@ export class UeListener {
   readonly #intake: GpiIntake;
   readonly #delivery: Delivery;
   readonly #sessions: Sessions;
-  readonly #bootstrapper: Bootstrapper;
-  readonly #keeping = new Set<Promise<void>>();
+  readonly #keepers: Keepers;
   /** Aborts when nothing is begun any more. */
   readonly #stop = new AbortController();
   #upa: readonly TriggerListener[] = [];
@@ -66,7 +64,6 @@ export class UeListener {
     const auts =
       store && createAutsAnswers({ store, impi: usim.impi, clock, policy: connectPolicy });
     const pskKey = options.pskKey ?? 'external';
-    this.#bootstrapper = { usim, turns, clock, policy, connectPolicy, pskKey, auts };
     this.#intake = createGpiIntake({
       usim,
       turns,
@@ -118,6 +115,12 @@ export class UeListener {
       this.#upa = upa;
       this.#sessions.resume();
     });
+    this.#keepers = new Keepers({
+      bootstrapper: { usim, turns, clock, policy, connectPolicy, pskKey, auts },
+      versions,
+      sessions: this.#sessions,
+      listening: this.listening,
+    });
   }
 
   /** Where triggers come in; the first of several ways. @throws Error before `listening` has resolved. */
@@ -145,15 +148,8 @@ export class UeListener {
    * while. @throws RangeError for a binding that this UE has no suite for.
    */
   async bootstrap(target: BootstrapTarget, signal?: AbortSignal): Promise<void> {
-    const wanted = { ...target, binding: target.binding ?? this.#ownBinding() };
     const stop = this.#stop.signal;
-    const kept = this.#keep(wanted, signal ? AbortSignal.any([stop, signal]) : stop);
-    this.#keeping.add(kept);
-    try {
-      await kept;
-    } finally {
-      this.#keeping.delete(kept);
-    }
+    await this.#keepers.keep(target, signal ? AbortSignal.any([stop, signal]) : stop);
   }
 
   /** Takes no more triggers and pushes, answers those at work, and closes. */
@@ -183,7 +179,7 @@ export class UeListener {
   async #close(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#upa.map((upa) => upa.close()));
-    await Promise.allSettled(this.#keeping);
+    await this.#keepers.ended();
     this.#intake.close();
     await this.#sessions.close();
     this.#options.saStore?.close();
@@ -229,46 +225,6 @@ export class UeListener {
       publish('gba:trigger:refused', { from: formatEndpoint(from), code, reason });
       return false;
     }
-  }
-
-  /** Resolves when the signal aborts. */
-  async #keep(target: BootstrapTarget, signal: AbortSignal): Promise<void> {
-    const { nafFqdn, bsf } = target;
-    const keeper = new BootstrapKeeper({
-      clock: this.#bootstrapper.clock,
-      bsf: bsf.origin,
-      nafFqdn,
-      run: async () => {
-        const { sa, connect } = await beginSa(target, this.#bootstrapper, signal);
-        try {
-          signal.throwIfAborted();
-          this.#sessions.add(sa, connect);
-          return sa;
-        } catch (error) {
-          wipe(sa.key);
-          throw error;
-        }
-      },
-      live: () => this.#sessions.of(nafFqdn),
-      isOwn: (sa) => isOfTarget(sa, target, this.#bootstrapper),
-    });
-    const unwatch = this.#sessions.watch(keeper);
-    try {
-      await this.listening;
-      await keeper.keep(signal);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      unwatch();
-    }
-  }
-
-  #ownBinding(): TlsBinding {
-    const { versions: [version = '1.3'] = [], policy } = this.#options;
-    if (version === '1.3') return { version };
-    const [suite] = policy.suites12;
-    if (suite === undefined) throw new RangeError('the policy has no suite for TLS 1.2');
-    return { version, suite };
   }
 
   /** What a NAF may be told; where this listens on all addresses, no one of them is known to be good. */
