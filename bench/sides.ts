@@ -30,7 +30,7 @@ const rounds = Number(values.rounds ?? (values.full ? 7 : 3));
 const ms = Number(values.ms ?? (values.full ? 1_000 : 200));
 const counts = values.ues.split(',').map(Number);
 const windows = values.windows.split(',').map(Number);
-/** A UE remembers a push for its TTL and 5 s, and 500,000 of one NAF at the most: beyond, it says "not now". */
+/** Few enough that a UE, which remembers them for a while, has room for the next measurements (`handledRoom`). */
 const AT_MOST = 150_000;
 
 console.log(machine());

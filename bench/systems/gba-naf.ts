@@ -17,13 +17,13 @@ import { subscriberOf } from '../lib/sims.ts';
 export interface NafOrder {
   /** Where the n-th UE hears triggers, on 127.0.0.1. */
   readonly ports: readonly number[];
+  /** Of every push. */
+  readonly ttlSeconds: number;
 }
 
-/** A UE forgets an id 5 s after this, and holds 500,000 of one NAF at the most. */
-const TTL_SECONDS = 3;
 const BOOTSTRAPS_AT_ONCE = 16;
 
-const { ports } = about<NafOrder>();
+const { ports, ttlSeconds } = about<NafOrder>();
 const policy = loadTlsPolicy();
 const subscribers = ports.map((_port, n) => subscriberOf(n));
 const impis = subscribers.map(({ impi }) => impi);
@@ -43,7 +43,7 @@ const naf = await listenPushServer({
 const pushTo: PushTo = (device, payload, acked) => {
   const impi = impis[device];
   if (impi === undefined) throw new Error(`no UE ${device}`);
-  void naf.push(impi, payload, { ttlSeconds: TTL_SECONDS }).then((receipt) => {
+  void naf.push(impi, payload, { ttlSeconds }).then((receipt) => {
     if (receipt.state !== 'acked') throw new Error(`${receipt.id}: ${receipt.detail ?? ''}`);
     acked();
   });

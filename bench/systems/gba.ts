@@ -1,6 +1,7 @@
 /** gba-push in bench/sides.ts: the NAF is the sender, the UEs are a process of their own; all by the public API. */
 import type { KnownNafOrder } from './gba-known-naf.ts';
 import { endAll, startNode } from '../lib/program.ts';
+import { handledRoom } from './handled-room.ts';
 import type { Side } from './side.ts';
 import { memoryOf, type Stage } from './stage.ts';
 import type { NafOrder } from './gba-naf.ts';
@@ -17,7 +18,7 @@ export async function openGba({ ues, log }: GbaOptions): Promise<Side> {
   const uesOrder: UesOrder = { ues, log };
   const devices = await startNode('systems/gba-ues.ts', 'devices', uesOrder);
   const { ports } = await devices.ask<{ ports: number[] }>('listen');
-  const nafOrder: NafOrder = { ports };
+  const nafOrder: NafOrder = { ports, ttlSeconds: TTL_SECONDS };
   const server = await startNode('systems/gba-naf.ts', 'server', nafOrder);
   await server.ask('bootstrap', ues);
   await devices.ask('got');
@@ -27,6 +28,7 @@ export async function openGba({ ues, log }: GbaOptions): Promise<Side> {
       'the NAF takes push(), sends it, and settles the receipt when the UE has handled it; ' +
       `NAF and sender are one process; handled ids ${log === 'memory' ? 'in memory' : 'on disk'}`,
     ...{ server, devices },
+    room: handledRoom((TTL_SECONDS + SLACK_SECONDS) * 1_000),
     close: () => endAll(server, devices),
   };
 }
@@ -51,3 +53,7 @@ export async function stageGba(
     close: () => endAll(devices, server),
   };
 }
+
+/** Short: a UE remembers each id for that long, and for so much longer, up to a second late (`HandledSet`). */
+const TTL_SECONDS = 3;
+const SLACK_SECONDS = 6;

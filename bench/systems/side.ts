@@ -21,7 +21,17 @@ export interface Side {
   readonly devices: Program;
   /** Of the system itself, when it has one. */
   readonly version?: string;
+  /** Where a device cannot take any number of pushes in any time. */
+  readonly room?: Room;
   readonly close: () => Promise<void>;
+}
+
+/** How much each device of a side takes for now. */
+export interface Room {
+  /** Resolves when each device takes so many pushes more. */
+  wait(pushes: number): Promise<void>;
+  /** Each has got so many. */
+  took(pushes: number): void;
 }
 
 /** What one job came to; CPU in us per acknowledged push. */
@@ -39,12 +49,14 @@ export interface Measured extends Pumped {
 export async function measure(side: Side, job: Job): Promise<Measured> {
   const { server, sender = server, devices } = side;
   const { ues, window, ms, atMost } = job;
+  await side.room?.wait(atMost / ues);
   const spent = stopwatch([server, sender, devices]);
   const pumped = await sender.ask<Pumped>('push', ues, window, ms, atMost);
   const [serverUs = 0, senderUs = 0, devicesUs = 0] = spent();
   const { got } = await devices.ask<{ got: Tally[] }>('got');
   requireTallies(side.name, got, expected(pumped.count, ues));
   const { count, seconds } = pumped;
+  side.room?.took(count / ues);
   return {
     ...pumped,
     perSecond: count / seconds,
