@@ -2,18 +2,18 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Program } from './piped.ts';
 
 let folder: string | undefined;
 const programs = new Map<string, Program | undefined>();
 
-/** The program of `NAME.c`, or undefined when its library cannot be compiled against here. */
-export function compiledC(name: string, ...libraries: string[]): Program | undefined {
-  return once(name, (folder) => {
-    const program = join(folder, name);
-    const sources = ['peer.c', `${name}.c`].map(sourceOf);
+/** The program of this source in C or C++, or undefined when its library cannot be compiled against here. */
+export function compiledC(source: string, ...libraries: string[]): Program | undefined {
+  return once(source, (folder) => {
+    const program = join(folder, parse(source).name);
+    const sources = ['peer.c', source].map(sourceOf);
     return isDone('cc', [...sources, '-o', program, ...libraries]) ? [program] : undefined;
   });
 }

@@ -9,18 +9,14 @@ interface InC extends Omit<Piped, 'program'> {
   readonly libraries: readonly string[];
 }
 
-function inC({ libraries, source, ...peer }: InC): Peer {
-  return piped({
-    ...peer,
-    source: `${source}.c`,
-    program: () => compiledC(source, ...libraries),
-  });
+function inC({ libraries, ...peer }: InC): Peer {
+  return piped({ ...peer, program: () => compiledC(peer.source, ...libraries) });
 }
 
 export const gnutls = inC({
   name: 'GnuTLS',
   from: 'libgnutls28-dev',
-  source: 'gnutls',
+  source: 'gnutls.c',
   libraries: ['-lgnutls'],
   suites: GNUTLS_SUITES,
   groups: GNUTLS_GROUPS,
@@ -31,7 +27,7 @@ export const gnutls = inC({
 export const wolfssl = inC({
   name: 'wolfSSL',
   from: 'libwolfssl-dev',
-  source: 'wolfssl',
+  source: 'wolfssl.c',
   libraries: ['-lwolfssl'],
   suites: {
     TLS_AES_128_GCM_SHA256: 'TLS13-AES128-GCM-SHA256',
@@ -63,7 +59,7 @@ function wolfsslX25519({ suite, group, role }: Cell) {
 export const mbedtls = inC({
   name: 'Mbed TLS',
   from: 'libmbedtls-dev',
-  source: 'mbedtls',
+  source: 'mbedtls.c',
   libraries: ['-lmbedtls', '-lmbedx509', '-lmbedcrypto'],
   suites: {
     TLS_AES_128_GCM_SHA256: 'TLS1-3-AES-128-GCM-SHA256',
@@ -83,7 +79,7 @@ export const mbedtls = inC({
 export const nss = inC({
   name: 'NSS',
   from: 'libnss3-dev',
-  source: 'nss',
+  source: 'nss.c',
   libraries: ['-I/usr/include/nss', '-I/usr/include/nspr', '-lssl3', '-lnss3', '-lnspr4'],
   suites: SUITE_CODES,
   groups: GROUP_CODES,

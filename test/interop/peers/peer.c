@@ -39,7 +39,7 @@ void tell(const char *what, const char *value)
     fprintf(stderr, "%s: %s\n", what, value);
 }
 
-_Noreturn void refused(const char *why)
+void refused(const char *why)
 {
     tell("refused", why);
     exit(4);

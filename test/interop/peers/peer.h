@@ -18,7 +18,7 @@ extern const unsigned char modp_2048[256];
 /* Tells the caller something on stderr. */
 void tell(const char *what, const char *value);
 /* The same, and ends with 4: the handshake failed. */
-_Noreturn void refused(const char *why);
+void refused(const char *why) __attribute__((noreturn));
 
 /* Of the library that runs, not of its headers. */
 const char *stack_version(void);
