@@ -1,4 +1,4 @@
-/** Libraries behind a small C program each (test/interop/peers), which reads identity and key from stdin. */
+/** Libraries behind a small program in C or C++ each (test/interop/peers), which reads identity and key from stdin. */
 import type { Cell } from './cells.ts';
 import { compiledC } from './compiled.ts';
 import { GNUTLS_GROUPS, GNUTLS_SUITES } from './gnutls-words.ts';
@@ -94,6 +94,19 @@ export const nss = inC({
     const why = 'an NSS server begins no handshake without a certificate';
     return { why, says: /^refused: handshake: SSL_ERROR_NO_CERTIFICATE$/m };
   },
+});
+
+export const botan = inC({
+  name: 'Botan',
+  from: 'libbotan-2-dev',
+  source: 'botan.cpp',
+  libraries: ['-I/usr/include/botan-2', '-lbotan-2', '-lstdc++'],
+  suites: SUITE_CODES,
+  groups: { ...GROUP_CODES, '2048 bits': '256' },
+  cannot: (cell) =>
+    is13(cell)
+      ? { why: 'Botan 2 has no TLS 1.3', says: /^refused: this library does not know TLS 1\.3$/m }
+      : undefined,
 });
 
 const NO_GROUP = /^refused: it has no such group$/m;

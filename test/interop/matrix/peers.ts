@@ -1,7 +1,7 @@
 /** All peers, in the order of the page. */
 import { bouncyCastle } from './bouncy-castle.ts';
 import { gnutlsTools } from './gnutls-tools.ts';
-import { gnutls, mbedtls, nss, wolfssl } from './in-c.ts';
+import { botan, gnutls, mbedtls, nss, wolfssl } from './in-c.ts';
 import { libcoapGnutls, libcoapOpenssl } from './libcoap.ts';
 import { openssl } from './openssl.ts';
 import type { Peer } from './peer.ts';
@@ -15,6 +15,7 @@ export const peers: readonly Peer[] = [
   wolfssl,
   mbedtls,
   nss,
+  botan,
   bouncyCastle,
   libcoapOpenssl,
   libcoapGnutls,

@@ -1,0 +1,3 @@
+import { testPeer } from './matrix/matrix.ts';
+
+testPeer('Botan');
