@@ -36,19 +36,38 @@ export async function* payloads(
   if (options.stdinLines === true) yield* lines(stdin);
 }
 
-/** The octets of each line without its newline; a last line needs none. @throws as `payloads`. */
-export async function* lines(stream: Readable): AsyncGenerator<Uint8Array> {
+/** What is wrong with a payload that is too long, after its name. */
+export const OVERSIZE = `has more than ${MOST} octets, too many for a push (ue-listen takes ${UE_TAKES})`;
+
+/**
+ * The octets of each line without its newline; a last line needs none. A line that is too long is passed
+ * over where `passOver` is given its number; otherwise it ends them. @throws as `payloads`.
+ */
+export async function* lines(
+  stream: Readable,
+  passOver = (number: number): void => {
+    throw tooLong(`line ${number}`);
+  },
+): AsyncGenerator<Uint8Array> {
   const line = new Payload();
   let number = 1;
+  let isOver = false;
+  const add = (part: Uint8Array): void => {
+    if (isOver || line.add(part) <= MOST) return;
+    isOver = true;
+    line.take();
+    passOver(number);
+  };
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     let from = 0;
     for (let to = chunk.indexOf(NEWLINE); to >= 0; to = chunk.indexOf(NEWLINE, from)) {
-      if (line.add(chunk.subarray(from, to)) > MOST) throw tooLong(`line ${number}`);
-      yield line.take();
+      add(chunk.subarray(from, to));
+      if (!isOver) yield line.take();
+      isOver = false;
       number += 1;
       from = to + 1;
     }
-    if (line.add(chunk.subarray(from)) > MOST) throw tooLong(`line ${number}`);
+    add(chunk.subarray(from));
   }
   if (line.length > 0) yield line.take();
 }
@@ -90,10 +109,7 @@ async function openFile(file: string, signal: AbortSignal | undefined): Promise<
 }
 
 function tooLong(name: string): PushError {
-  return new PushError(
-    'ERR_PUSH_OVERSIZE',
-    `${name} has more than ${MOST} octets, too many for a push (ue-listen takes ${UE_TAKES})`,
-  );
+  return new PushError('ERR_PUSH_OVERSIZE', `${name} ${OVERSIZE}`);
 }
 
 /** Octets that come in parts. */

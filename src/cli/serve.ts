@@ -12,7 +12,7 @@ import { EXIT, printable, whenAborted, writeJson, type CommandIo } from './io.ts
 import { addNafOptions, openNaf, type NafOptions } from './naf.ts';
 import { narrate } from './narrate.ts';
 import { carrier, impiOf, parseUe } from './options.ts';
-import { lines } from './payloads.ts';
+import { lines, OVERSIZE } from './payloads.ts';
 import { printReceipt } from './receipts.ts';
 import { CommandFailure, subcommand } from './run.ts';
 
@@ -104,7 +104,14 @@ const pushLine = z.strictObject({
 /** The end of stdin ends nothing, so it never resolves. A line that makes no sense is told and passed over. */
 async function pushLines(server: PushServer, options: ServeOptions, io: CommandIo): Promise<never> {
   let number = 0;
-  for await (const line of lines(io.stdin)) {
+  const refuse = (reason: string): void => {
+    io.stderr.write(`naf-push: line ${number}: ${printable(reason)}\n`);
+  };
+  const passOver = (): void => {
+    number += 1;
+    refuse(`it ${OVERSIZE}`);
+  };
+  for await (const line of lines(io.stdin, passOver)) {
     number += 1;
     try {
       const { ue, message, payloadBase64, ttl, urgency, contentFormat } = pushLine.parse(
@@ -127,7 +134,7 @@ async function pushLines(server: PushServer, options: ServeOptions, io: CommandI
       );
     } catch (error) {
       if (error instanceof GbaError && error.code === 'ERR_CHANNEL_CLOSED') break;
-      io.stderr.write(`naf-push: line ${number}: ${printable(faultOf(error))}\n`);
+      refuse(faultOf(error));
     }
   }
   return new Promise(() => undefined);

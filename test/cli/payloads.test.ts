@@ -50,6 +50,22 @@ test('lines are what stands between newlines, however they are cut into chunks',
   );
 });
 
+test('a line that is too long is passed over by its number, with what it has besides, where that is asked for', async (t) => {
+  const over: number[] = [];
+  const long = 'x'.repeat(MOST + 1);
+  const text = `${long}\none\n${long}${long}\n\n${long}`;
+  for (const size of [text.length, 65_536, 1_000]) {
+    const chunks = Array.from({ length: Math.ceil(text.length / size) }, (_, n) =>
+      Buffer.from(text.slice(n * size, (n + 1) * size)),
+    );
+    const found: string[] = [];
+    const read = lines(Readable.from(chunks), (number) => over.push(number));
+    for await (const line of read) found.push(Buffer.from(line).toString());
+    t.deepEqual(found, ['one', '']);
+    t.deepEqual(over.splice(0), [1, 3, 5]);
+  }
+});
+
 test('the longest payload is read whole, whether a line or a file', async (t) => {
   const whole = 'x'.repeat(MOST);
   t.deepEqual(await linesOf(`${whole}\n`, 'next'), [whole, 'next']);

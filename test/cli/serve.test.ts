@@ -128,15 +128,17 @@ test('lines that make no sense are told by number and passed over', async (t) =>
   naf.write(
     `${JSON.stringify({ ue: UE })}\n${line('x', { urgency: 'loud' })}${line('x', { colour: 1 })}`,
   );
+  naf.write(line('x'.repeat(200_000)));
   naf.write(line('good'));
   await naf.says(/"state":"acked".*\n/);
   const told = naf.stderr.trim().split('\n');
   t.deepEqual(
     told.map((text) => /^naf-push: line (\d): /.exec(text)?.[1]),
-    ['1', '2', '3', '4', '5', '6'],
+    ['1', '2', '3', '4', '5', '6', '7'],
   );
   t.is(told[0], 'naf-push: line 1: it is no JSON object');
   t.is(told[3], 'naf-push: line 4: give either "message" or "payloadBase64"');
+  t.regex(told[6] ?? '', /line 7: it has more than 131072 octets, too many for a push/);
   naf.interrupt();
   t.is(await naf.ended, 130);
 });
