@@ -8,8 +8,13 @@ export interface ReceiptStyle {
   readonly quiet?: boolean;
 }
 
-/** One line a push on stdout: JSON with stable names, or words. */
-export function printReceipt(io: CommandIo, receipt: Receipt, { json, quiet }: ReceiptStyle): void {
+/** One line a push on stdout: JSON with stable names, or words. `line`: which one of stdin it was, from 1. */
+export function printReceipt(
+  io: CommandIo,
+  receipt: Receipt,
+  { json, quiet }: ReceiptStyle,
+  line?: number,
+): void {
   const { id, ue, state, reason, detail, code, via, attempts, ms } = receipt;
   if (json === true) {
     const times = {
@@ -19,7 +24,7 @@ export function printReceipt(io: CommandIo, receipt: Receipt, { json, quiet }: R
       handshake: round(ms.handshake),
       push: round(ms.push),
     };
-    writeJson(io.stdout, { id, ue, state, reason, detail, code, via, attempts, ms: times });
+    writeJson(io.stdout, { id, ue, state, reason, detail, code, via, attempts, ms: times, line });
   } else if (quiet !== true) {
     const what = state === 'dead' ? `dead(${reason ?? ''})` : state;
     const why = sentence(receipt);

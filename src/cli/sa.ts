@@ -102,12 +102,14 @@ async function pushLines(
   options: AnnounceOptions,
   io: CommandIo,
 ): Promise<never> {
+  let number = 0;
   for await (const line of lines(io.stdin)) {
+    const at = (number += 1);
     for (const impi of impis) {
       await server.whenRoom(impi);
       void server.push(impi, line, { contentFormat: TEXT_PLAIN }).then(
         (receipt) => {
-          printReceipt(io, receipt, options);
+          printReceipt(io, receipt, options, at);
         },
         () => undefined,
       );

@@ -100,14 +100,16 @@ async function pushAll(
 
   const pushEach = async (): Promise<void> => {
     try {
+      let number = 0;
       for await (const payload of payloads(options, io.stdin, io.signal)) {
+        const line = options.stdinLines === true ? (number += 1) : undefined;
         await server.whenRoom(impi);
         if (io.signal?.aborted === true) return;
         const settled = server.push(impi, payload, { ttlSeconds, urgency, contentFormat });
         const one = settled.then((receipt) => {
           underWay.delete(one);
           tally.add(receipt);
-          printReceipt(io, receipt, options);
+          printReceipt(io, receipt, options, line);
         });
         underWay.add(one);
       }

@@ -27,8 +27,8 @@ interface ServeOptions extends NafOptions {
 export function addServeCommand(program: Command, io: CommandIo): void {
   const command = subcommand(program, 'serve')
     .description(
-      'a NAF that lives on: each line of stdin is a push as JSON; associations are kept in the state ' +
-        'folder, so that after a restart UEs come back under the same key',
+      'a NAF that lives on, until interrupted: each line of stdin is a push as JSON; associations are kept ' +
+        'in the state folder, so that after a restart UEs come back under the same key',
     )
     .option(
       '--trigger <address>',
@@ -44,7 +44,7 @@ export function addServeCommand(program: Command, io: CommandIo): void {
       '--accept-bootstrapped',
       'let in UEs that come with a key of their own (ue-listen --bootstrap); the BSF of --bsf is asked for it',
     )
-    .option('--json', 'one JSON object on stdout when it serves, then per push')
+    .option('--json', 'one JSON object on stdout when it serves, then per line')
     .option('-q, --quiet', 'no receipts, only errors')
     .option('-v, --verbose', 'tell every event on stderr');
   addNafOptions(command)
@@ -105,6 +105,9 @@ const pushLine = z.strictObject({
 async function pushLines(server: PushServer, options: ServeOptions, io: CommandIo): Promise<never> {
   let number = 0;
   const refuse = (reason: string): void => {
+    if (options.json === true) {
+      writeJson(io.stdout, { event: 'invalid', line: number, detail: reason });
+    }
     io.stderr.write(`naf-push: line ${number}: ${printable(reason)}\n`);
   };
   const passOver = (): void => {
@@ -112,7 +115,7 @@ async function pushLines(server: PushServer, options: ServeOptions, io: CommandI
     refuse(`it ${OVERSIZE}`);
   };
   for await (const line of lines(io.stdin, passOver)) {
-    number += 1;
+    const at = (number += 1);
     try {
       const { ue, message, payloadBase64, ttl, urgency, contentFormat } = pushLine.parse(
         JSON.parse(Buffer.from(line).toString('utf8')),
@@ -128,7 +131,7 @@ async function pushLines(server: PushServer, options: ServeOptions, io: CommandI
       const how = { ttlSeconds: ttl, urgency, contentFormat: format };
       void server.push(impi, payload, how).then(
         (receipt) => {
-          printReceipt(io, receipt, options);
+          printReceipt(io, receipt, options, at);
         },
         () => undefined,
       );
@@ -151,7 +154,11 @@ function faultOf(error: unknown): string {
 const EXAMPLES = `
 Examples:
   A NAF at a port of its own, and a push to the demo UE:
-    $ (echo '{"ue":"001010000000001","message":"hello"}'; sleep 60) | naf-push serve --listen 127.0.0.1:5684
+    $ echo '{"ue":"001010000000001","message":"hello"}' | naf-push serve --listen 127.0.0.1:5684
   In another terminal, its associations, and the end of those of one UE:
     $ naf-push sa ls
-    $ naf-push sa revoke 001010000000001`;
+    $ naf-push sa revoke 001010000000001
+
+A line: {"ue":"IMSI or IMPI","message":"text"}, or "payloadBase64" instead of "message"; and "ttl" (seconds),
+"urgency", "contentFormat" as with naf-push send. One that makes no sense is told by its number and passed over.
+The end of stdin ends nothing: the NAF serves until SIGINT or SIGTERM.`;

@@ -139,6 +139,12 @@ test('lines that make no sense are told by number and passed over', async (t) =>
   t.is(told[0], 'naf-push: line 1: it is no JSON object');
   t.is(told[3], 'naf-push: line 4: give either "message" or "payloadBase64"');
   t.regex(told[6] ?? '', /line 7: it has more than 131072 octets, too many for a push/);
+  const said = jsonLines(naf.stdout).slice(1);
+  t.deepEqual(
+    said.map((one) => [one['event'] ?? one['state'], one['line']]),
+    [...[1, 2, 3, 4, 5, 6, 7].map((n) => ['invalid', n]), ['acked', 8]],
+  );
+  t.is(said[0]?.['detail'], 'it is no JSON object');
   naf.interrupt();
   t.is(await naf.ended, 130);
 });
