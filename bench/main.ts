@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: runs the benchmarks, each a process of its own, and writes the report from what they found.
  *
- *   npm run bench -- [NAME...] [--quick | --full] [--check] [--accept] [--report] [--list] [--folder FOLDER]
+ *   npm run bench -- --help
  *
  * Ends with 1 when a benchmark failed or, with --check, a ratio is worse than in the baseline; with 2 when
  * it was asked for something that is not there.

@@ -27,9 +27,28 @@ const OPTIONS = {
   accept: { type: 'boolean', default: false },
   report: { type: 'boolean', default: false },
   list: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
   /** Where `results/`, `plots/`, `RESULTS.md` and `baseline.json` lie. */
   folder: { type: 'string', default: fileURLToPath(new URL('..', import.meta.url)) },
 } as const;
+
+const USAGE = `npm run bench -- [NAME...] [OPTION...]
+
+Runs the benchmarks, all or these, each a process of its own (an hour or more for all; leave the machine alone), and
+writes results/, plots/, RESULTS.md and the figures of the README.
+
+  --quick, --full   a look, in minutes; more rounds than usual
+  --report          runs nothing: writes the report from the results that are there
+  --check           compares ratios with baseline.json, and ends with 1 when one is worse
+  --accept          makes the ratios of now that baseline, unless something failed
+  --folder FOLDER   another place for all of these files
+  --list            the names
+  -h, --help        this
+
+Exit codes: 0 ok, 1 something failed, is worse or was interrupted, 2 usage
+
+NAME is one of these, or a script of your own, as ./mine.ts:
+`;
 
 /** The exit code: 0 all is well, 1 something failed or is worse or was interrupted, 2 it was asked for what is not there. */
 export async function bench(argv: readonly string[], io: BenchIo): Promise<number> {
@@ -45,7 +64,8 @@ async function run(argv: readonly string[], io: BenchIo): Promise<number> {
   const options = { options: OPTIONS, allowPositionals: true } as const;
   const { values, positionals } = parseArgs({ ...options, args: [...argv] });
   const { table, signal, say, print } = io;
-  if (values.list) {
+  if (values.help) print(USAGE);
+  if (values.list || values.help) {
     for (const { name, about } of table) print(`${name.padEnd(12)}${about}`);
     return 0;
   }

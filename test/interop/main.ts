@@ -1,17 +1,11 @@
-/**
- * Every interop test, as a table; ends with 1 when one fails. When all peers were there, docs/interop.md is made anew.
- *
- *   npm run interop [-- --from LOG]
- *
- * As root it installs the peers that are missing. --from takes the TAP of a run that was made before, and
- * writes no page.
- */
+/** Every interop test, as a table. When all peers were there, docs/interop.md is made anew. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageFile } from '../../src/store/policy.ts';
+import { argumentsOr } from '../support/usage.ts';
 import { cellsOf, titleOf, type Cell } from './matrix/cells.ts';
 import { others, type Other } from './matrix/others.ts';
 import { reasonsOf, renderPage, renderTable, type Found, type Mark } from './matrix/page.ts';
@@ -19,8 +13,17 @@ import { is13 } from './matrix/peer.ts';
 import { peers } from './matrix/peers.ts';
 import { readTap, type Result, type TapTest } from './matrix/tap.ts';
 
-const { values } = parseArgs({ options: { from: { type: 'string' } } });
-const { from } = values;
+const USAGE = `npm run interop [-- --from LOG]
+
+Runs every interop test and prints the matrix; when all peers were there and none failed, docs/interop.md is made
+anew. As root it first installs the peers that are missing (.ci/peers); otherwise those are skipped by name.
+--from LOG: prints the matrix of a run before, out of its TAP, runs nothing and writes no page.
+Exit code 1: a test failed; with --from or GBA_PUSH_REQUIRE_PEERS=1 also when a peer was not there.`;
+
+const { from } = argumentsOr(
+  USAGE,
+  () => parseArgs({ options: { from: { type: 'string' } } }).values,
+);
 const tests = readTap(from === undefined ? await runTests() : readFileSync(from, 'utf8'));
 const found: Found = { peers, others, markOf, isProved, machine: machine() };
 printTables();

@@ -1,23 +1,32 @@
-/**
- * A storm, and what it did, as a table; ends with 1 when the property does not hold.
- *
- *   npm run storm -- [--rounds 200] [--seed N] [--redeliver]
- */
+/** A storm, and what it did, as a table; ends with 1 when the property does not hold, with 2 for wrong arguments. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { argumentsOr } from '../support/usage.ts';
 import { storm, type StormReport } from './storm.ts';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '200' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    redeliver: { type: 'boolean', default: false },
-  },
+const USAGE = `npm run storm -- [--rounds 200] [--seed N] [--redeliver]
+
+Kills NAF and device at random moments, so many rounds (200 take five to ten minutes), and tells whether every
+push has the outcome that its receipt says. The same seed is the same storm. --redeliver: the device has it too.
+Exit code 1: it does not hold.`;
+
+const { rounds, seed, redeliver } = argumentsOr(USAGE, () => {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '200' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      redeliver: { type: 'boolean', default: false },
+    },
+  });
+  const whole = (name: 'rounds' | 'seed', least: number): number => {
+    const value = Number(values[name]);
+    if (/^\d+$/.test(values[name]) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new RangeError(`--${name} is a whole number from ${least} up, not ${values[name]}`);
+  };
+  return { rounds: whole('rounds', 1), seed: whole('seed', 0), redeliver: values.redeliver };
 });
-const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
-const { redeliver } = values;
 console.log(`${rounds} rounds, seed ${seed}${redeliver ? ', --redeliver' : ''}`);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
