@@ -100,7 +100,7 @@ export function addNafOptions(command: Command): Command {
       'what UEs are told to connect to (default: where this listens)',
       farEndpoint,
     )
-    .option('--lifetime <seconds>', 'how long a new key lives', wholeNumber(1, 604_800))
+    .option('--lifetime <seconds>', 'how long a new key lives', wholeNumber(2, 604_800))
     .addOption(stateOption())
     .addOption(keylogOption())
     .addOption(allowDemoOption());

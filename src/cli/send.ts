@@ -64,7 +64,16 @@ export function addSendCommand(program: Command, io: CommandIo): void {
     .option('-v, --verbose', 'tell every event on stderr');
   addNafOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action(async (ue: UeName, options: SendOptions) => {
+    .allowExcessArguments()
+    .action(async (ue: UeName, options: SendOptions, { args }: Command) => {
+      // Here, since a command that is mistyped comes as a UE with arguments: that is told first.
+      const [, extra] = args;
+      if (extra !== undefined) {
+        throw new CommandFailure(
+          EXIT.usage,
+          `nothing takes the argument ${extra}: a text is -m TEXT`,
+        );
+      }
       const code = await send(ue, options, io);
       if (code !== EXIT.ok) throw new CommandFailure(code);
     });

@@ -13,6 +13,13 @@ async function refusal(t: ExecutionContext, name: CommandName, args: readonly st
 
 const mistakes: [string, CommandName, string[], RegExp][] = [
   ['a word that is nearly a command', 'naf-push', ['aak'], /did you mean the command aka\?/],
+  [
+    'a command with a slip and its arguments',
+    'naf-push',
+    ['sned', UE, '-m', 'x'],
+    /did you mean the command send\?/,
+  ],
+  ['a text without its flag', 'naf-push', [UE, 'hello'], /the argument hello: a text is -m TEXT/],
   ['a word that is no UE', 'naf-push', ['somebody', '-m', 'x'], /a UE is an IMSI/i],
   ['too short an IMSI', 'naf-push', ['send', '12345', '-m', 'x'], /IMSI/],
   ['an IMSI with letters', 'naf-push', ['send', '00101000000000x', '-m', 'x'], /a UE is an IMSI/i],
@@ -30,6 +37,12 @@ const mistakes: [string, CommandName, string[], RegExp][] = [
     'naf-push',
     ['send', UE, '-m', 'x', '--tsl', '1.3'],
     /Did you mean one of --tls/,
+  ],
+  [
+    'a key that has ended before it is used',
+    'naf-push',
+    ['send', UE, '-m', 'x', '--lifetime', '1'],
+    /whole number from 2 to 604800/,
   ],
   ['an unknown TLS version', 'naf-push', ['send', UE, '-m', 'x', '--tls', '1.1'], /1\.3, 1\.2/],
   ['two texts', 'naf-push', ['send', UE, '-m', 'x', '-m', 'y'], /Given twice: one call pushes one/],
