@@ -19,11 +19,15 @@ export interface TriggerAddress extends Endpoint {
   readonly transport: 'udp' | 'tcp';
 }
 
-/** @throws ConfigError ERR_CONFIG_ADDRESS unless it is `host:port`, an IPv6 address in brackets. */
-export function parseEndpoint(text: string): Endpoint {
+/**
+ * @param rule what an error says was expected; default: of an endpoint alone.
+ * @throws ConfigError ERR_CONFIG_ADDRESS unless it is `host:port`, an IPv6 address in brackets.
+ */
+export function parseEndpoint(text: string, rule = 'host:port or [IPv6]:port'): Endpoint {
   const [, v6, name, port] = /^(?:\[([^\]]*)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = canonicalHost(v6, name);
-  if (host === undefined || Number(port) > 65_535) throw expected('host:port or [IPv6]:port', text);
+  if (host === undefined) throw expected(rule, text);
+  if (Number(port) > 65_535) throw expected(`${rule} with a port up to 65535`, text);
   return { host, port: Number(port) };
 }
 
@@ -35,11 +39,11 @@ export function formatEndpoint({ host, port }: Endpoint): string {
 /** @throws ConfigError ERR_CONFIG_ADDRESS unless it is `udp://host:port`, the same without `udp://`, or `tcp://host:port`. */
 export function parseTriggerAddress(text: string): TriggerAddress {
   const [, transport = 'udp', rest = text] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? [];
-  if (transport !== 'udp' && transport !== 'tcp') {
-    throw expected('udp://host:port or tcp://host:port', text);
-  }
-  return { transport, ...parseEndpoint(rest) };
+  if (transport !== 'udp' && transport !== 'tcp') throw expected(TRIGGER_RULE, text);
+  return { transport, ...parseEndpoint(rest, TRIGGER_RULE) };
 }
+
+const TRIGGER_RULE = 'udp://host:port or tcp://host:port';
 
 /** Where triggers come in when nobody says otherwise: the WAP push port of TS 24.109 J, of this machine. */
 export const DEFAULT_TRIGGER: TriggerAddress = { transport: 'udp', host: '127.0.0.1', port: 2948 };

@@ -27,9 +27,9 @@ export function parseHttp2Address(text: string): Http2Address {
   }
   const [, scheme = 'https', rest = text] = /^([a-z]+):\/\/([^/]*)\/?$/.exec(text) ?? [];
   if (scheme !== 'https' && scheme !== 'http') {
-    throw expected('https://host:port, http://127.0.0.1:port or unix:PATH', text);
+    throw expected(RULE, text);
   }
-  const endpoint = parseEndpoint(rest);
+  const endpoint = parseEndpoint(rest, RULE);
   if (scheme === 'http' && !isLoopback(endpoint.host)) {
     const rule = `keys do not go to ${endpoint.host} in clear text: use https:// with a pre-shared key`;
     throw new ConfigError('ERR_CONFIG_ADDRESS', rule);
@@ -43,6 +43,8 @@ export function formatHttp2Address(address: Http2Address): string {
     ? `unix:${address.path}`
     : `${address.scheme}://${formatEndpoint(address)}`;
 }
+
+const RULE = 'https://host:port, http://127.0.0.1:port or unix:PATH';
 
 /** What Linux has room for in sun_path, with its NUL. */
 const LONGEST_PATH = 107;

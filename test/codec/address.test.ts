@@ -55,6 +55,18 @@ for (const text of [
   });
 }
 
+test('an error says what forms there are, and when it is the port', (t) => {
+  const said = (parse: () => unknown): string | undefined => t.throws(parse)?.message;
+  t.is(
+    said(() => parseTriggerAddress('nowhere')),
+    'expected udp://host:port or tcp://host:port, not "nowhere"',
+  );
+  t.is(
+    said(() => parseEndpoint('[::1]:65536')),
+    'expected host:port or [IPv6]:port with a port up to 65535, not "[::1]:65536"',
+  );
+});
+
 test('whatever is formatted parses to the same', (t) => {
   const host = fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }).map(ipText),
