@@ -17,7 +17,10 @@ export function loadTlsPolicy(file?: URL | string): TlsPolicy {
   const said = file === undefined ? json : filledIn(json, readJson(own, own));
   const checked = policySchema.safeParse(said);
   if (checked.success) return checked.data;
-  throw new ConfigError('ERR_CONFIG_FILE', `${name}: ${z.prettifyError(checked.error)}`);
+  const faults = checked.error.issues.map(({ path, message }) =>
+    path.length > 0 ? `${z.core.toDotPath(path)}: ${message}` : message,
+  );
+  throw new ConfigError('ERR_CONFIG_FILE', `${name}: ${faults.join('; ')}`);
 }
 
 /** The absolute path of a file of this package, from its sources as from its build. */

@@ -68,6 +68,15 @@ for (const [what, change, names] of bad) {
   });
 }
 
+test('a policy is refused in one line, with all that is wrong with it', (t) => {
+  const file = policyFile(t, JSON.stringify({ ...own, groups: ['X448'], suits: [] }));
+  const error = t.throws(() => loadTlsPolicy(file));
+  t.is(
+    error?.message,
+    `${file}: groups[0]: Invalid option: expected one of "X25519"|"P-256"|"X25519MLKEM768"; Unrecognized key: "suits"`,
+  );
+});
+
 test('a policy that is absent or no JSON is refused by file', (t) => {
   for (const file of [policyFile(t, '{'), '/nowhere/policy.json']) {
     const error = t.throws(() => loadTlsPolicy(file), { instanceOf: ConfigError });
