@@ -103,7 +103,8 @@ export function createGpiJudge({
     }
     const binding = bindingOf(info.uaId);
     if (binding === undefined || !acceptBinding(binding)) {
-      throw policyError(`this UE uses no key for Ua security protocol id ${info.uaId}`);
+      const of = binding?.version === '1.2' ? `, TLS 1.2 with ${binding.suite}` : '';
+      throw policyError(`this UE uses no key for Ua security protocol id ${info.uaId}${of}`);
     }
     if (info.lifetimeSeconds === 0) throw policyError('the key has ended already');
     const connect = await resolveConnect(policy, info.nafFqdn, envelope.connect, lookup);
