@@ -47,7 +47,7 @@ export function printFigures(
   ];
   io.stdout.write(
     `${window} in flight: ${grouped(median)} handled pushes a second ` +
-      `(${grouped(least)} to ${grouped(most)} in ${perSecond.length} rounds)\n`,
+      `(${grouped(least)} to ${grouped(most)} in ${perSecond.length} round${perSecond.length === 1 ? '' : 's'})\n`,
   );
 }
 
