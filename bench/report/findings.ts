@@ -4,6 +4,7 @@ import type { Chapter } from './chapter.ts';
 import { advantage, conditionsText, isBehind, type Figures, type Ratio } from './figures.ts';
 import { roundsOf } from './footer.ts';
 import { list, times, timesWithSpread } from './format.ts';
+import { once } from './tables.ts';
 
 /** Rounds that a median needs to be worth repeating. */
 const FEW_ROUNDS = 7;
@@ -26,23 +27,31 @@ export function behind({ name, comparisons }: Chapter, figures: Figures): string
     });
 }
 
-/** A line for each floor: how much of what is possible is left, over all settings. */
+/** A line for each floor: its ratios, from the least to the most of all settings. */
 export function floors({ name, title, comparisons }: Chapter, figures: Figures): string[] {
-  const told = new Map<string, string[]>();
+  const told = new Map<string, { figure: string; of: string }[]>();
   for (const comparison of comparisons.filter(({ against }) => against === 'floor')) {
     const all = figures.ratios(name, comparison);
     if (!all.some(isBehind)) continue;
     const medians = all.map(({ spread }) => spread.median);
     const [least, most] = [times(Math.min(...medians)), times(Math.max(...medians))];
     const range = least === most ? most : `${least} to ${most}`;
-    const own = `${range} the ${comparison.figure} (${all[0]?.of ?? ''})`;
+    const own = { figure: `${comparison.figure} ${range}`, of: all[0]?.of ?? '' };
     told.set(comparison.over, [...(told.get(comparison.over) ?? []), own]);
   }
   if (told.size === 0) return [];
-  const lines = Array.from(told, ([over, own]) => `  - beside ${over}: ${list(own)}`);
-  return [
-    [`**Above the floors**, ${title.toLowerCase()}; medians of all settings:`, ...lines].join('\n'),
-  ];
+  const lines = Array.from(told, ([over, own]) => {
+    const [first, ...more] = once(own.map(({ of }) => of));
+    const words = own.map(({ figure, of }) => (more.length > 0 ? `${figure} (${of})` : figure));
+    return `  - ${more.length > 0 ? '' : `${first ?? ''} `}beside ${over}: ${list(words)}`;
+  });
+  const head = `**Behind what does the least**, ${lowered(title)}; medians, over all settings:`;
+  return [[head, ...lines].join('\n')];
+}
+
+/** As it goes on within a sentence. */
+function lowered(title: string): string {
+  return `${title.charAt(0).toLowerCase()}${title.slice(1)}`;
 }
 
 function at({ conditions }: Ratio): string {

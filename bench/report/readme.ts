@@ -33,8 +33,8 @@ export function formatBlock(figures: Figures, pictures: readonly Picture[]): str
   const shown = pictures.filter(({ file }) => SHOWN.some((name) => file === `plots/${name}.svg`));
   return [
     ...shown.map(({ alt, file }) => `![${alt}](bench/${file})`),
-    table(['', 'median', 'beside'], rows),
+    table(['', 'median (spread)', 'beside'], rows),
     `Node.js ${versions['node'] ?? ''}, ${machine.cpus} x ${machine.cpu}, loopback, ${takenAt.slice(0, 10)}. ` +
-      'What is not flattering comes first in [bench/RESULTS.md](bench/RESULTS.md).',
+      'In brackets, what the rounds lie between. What is not flattering comes first in [bench/RESULTS.md](bench/RESULTS.md).',
   ].join('\n\n');
 }

@@ -2,7 +2,7 @@
 import type { Chapter, Drawn, Headline } from '../chapter.ts';
 import type { Figures } from '../figures.ts';
 import { footerOf } from '../footer.ts';
-import { number, short } from '../format.ts';
+import { number, short, withSpread } from '../format.ts';
 import { barsPlot, type Amount } from '../plot-bars.ts';
 import { spreadOf } from '../statistics.ts';
 import { againstAll, toneOf } from '../../systems/looks.ts';
@@ -32,13 +32,13 @@ export const idle: Chapter = {
 function headlinesOf(figures: Figures): Headline[] {
   const kib = (subject: string): number | undefined =>
     figures.median({ in: 'idle', subject, figure: MEMORY });
-  const own = kib('gba-push');
+  const own = figures.spread({ in: 'idle', subject: 'gba-push', figure: MEMORY });
   if (own === undefined) return [];
   const beside = ['Mosquitto', 'bare Node TLS', 'aedes'].flatMap((subject) => {
     const theirs = kib(subject);
     return theirs === undefined ? [] : [`${subject} ${number(theirs)}`];
   });
-  return [['memory of an idle layer', `${number(own)} KiB`, beside.join(', ')]];
+  return [['memory of an idle layer', `${withSpread(own, 'KiB')} KiB`, beside.join(', ')]];
 }
 
 function drawMemory(figures: Figures): Drawn | undefined {

@@ -2,7 +2,7 @@
 import { inMs, labelOf, wayOf } from '../../ways/ways.ts';
 import type { Chapter, Drawn, Headline } from '../chapter.ts';
 import { conditionsText, type Figures } from '../figures.ts';
-import { list, number, short, times, timesWithSpread } from '../format.ts';
+import { list, number, short, times, timesWithSpread, withSpread } from '../format.ts';
 import { footerOf } from '../footer.ts';
 import { distributionPlot, type Row } from '../plot-distribution.ts';
 import { spreadOf, widthOf } from '../statistics.ts';
@@ -46,7 +46,7 @@ function headlinesOf(figures: Figures): Headline[] {
     const [time, cpu] = [ratio('p50'), ratio('NAF CPU')];
     const beside =
       time === undefined ? '' : `${time} the time${cpu ? `, ${cpu} the NAF's CPU` : ''}`;
-    return [[what, `${number(spreadOf(inMs(series).rounds).median)} ms`, beside]];
+    return [[what, `${withSpread(spreadOf(inMs(series).rounds), 'ms')} ms`, beside]];
   });
 }
 

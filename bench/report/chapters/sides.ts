@@ -4,13 +4,15 @@ import { againstAll, OPPONENTS, rankOf, toneOf } from '../../systems/looks.ts';
 import type { Chapter, Drawn, Headline } from '../chapter.ts';
 import type { Figures } from '../figures.ts';
 import { footerOf } from '../footer.ts';
-import { number, times } from '../format.ts';
+import { number, times, withSpread } from '../format.ts';
 import { panelsPlot, type Panel } from '../plot-panels.ts';
 import { spreadOf } from '../statistics.ts';
 
 const many = { UEs: 100, window: 1_024 };
 const one = { UEs: 1, window: 1_024 };
 const alone = { UEs: 1, window: 1 };
+/** What does nothing but answer, over the same TLS. */
+const LEAST = 'bare Node TLS';
 
 export const sides: Chapter = {
   name: 'sides',
@@ -66,13 +68,15 @@ export const sides: Chapter = {
 function headlinesOf(figures: Figures): Headline[] {
   return [many, one].flatMap((where): Headline[] => {
     const query = { in: 'sides', figure: 'acked pushes', where };
-    const own = figures.median({ ...query, subject: 'gba-push' });
+    const own = figures.spread({ ...query, subject: 'gba-push' });
     if (own === undefined) return [];
-    const beside = OPPONENTS.filter(({ against }) => against === 'rival').flatMap(({ over }) => {
-      const theirs = figures.median({ ...query, subject: over });
-      return theirs === undefined ? [] : [`${over} ${number(theirs)}`];
+    const rivals = OPPONENTS.filter(({ against }) => against === 'rival').map(({ over }) => over);
+    const beside = [...rivals, LEAST].flatMap((subject) => {
+      const theirs = figures.median({ ...query, subject });
+      return theirs === undefined ? [] : [`${subject} ${number(theirs)}`];
     });
-    return [[`acknowledged pushes a second, ${headingOf(where)}`, number(own), beside.join(', ')]];
+    const what = `acknowledged pushes a second, ${headingOf(where)}`;
+    return [[what, withSpread(own, 'per second'), beside.join(', ')]];
   });
 }
 
