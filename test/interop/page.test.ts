@@ -4,7 +4,7 @@ import test from 'ava';
 import { packageFile } from '../../src/store/policy.ts';
 import { columns, type Cell } from './matrix/cells.ts';
 import { others } from './matrix/others.ts';
-import { renderTable, type Mark } from './matrix/page.ts';
+import { renderPage, renderTable, type Mark } from './matrix/page.ts';
 import { is13 } from './matrix/peer.ts';
 import { peers } from './matrix/peers.ts';
 import { readTap } from './matrix/tap.ts';
@@ -32,6 +32,12 @@ test('the page has a reason for every cell that cannot work, and each other peer
   t.deepEqual([...named].sort(), given.sort());
   for (const { name } of [...peers, ...others]) t.true(page.includes(`| ${name} |`), name);
   t.notRegex(page, /FAILED|not run|not there|\bNO\b/);
+});
+
+test('the page says when our own end has not what a column asks for', (t) => {
+  const found = { peers, others, markOf: expected, isProved: () => true, machine: 'one' };
+  t.regex(renderPage({ ...found, lacks: ['X448'] }), /\nOur own ends of this run have not X448 /);
+  t.notRegex(renderPage({ ...found, lacks: [] }), /Our own ends/);
 });
 
 test('what a run says of its tests is read from its lines', (t) => {

@@ -19,7 +19,8 @@ export interface Cell extends Terms {
 }
 
 const { suites12, suites13 } = loadTlsPolicy();
-const HYBRID = 'X25519MLKEM768';
+/** The group that this runtime may lack. */
+export const HYBRID = 'X25519MLKEM768';
 
 /** Every column: the TLS 1.3 suites with every group, the TLS 1.2 suites with those that they take. */
 export const columns: readonly Terms[] = [

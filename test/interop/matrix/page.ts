@@ -13,6 +13,8 @@ export interface Found {
   readonly isProved: (other: Other) => boolean;
   /** The machine, e.g. `Debian GNU/Linux 12 (bookworm), Node.js 20.20.2 with OpenSSL 3.0.19`. */
   readonly machine: string;
+  /** Groups of columns that our own ends have not with this runtime. */
+  readonly lacks: readonly string[];
 }
 
 export function renderPage(found: Found): string {
@@ -35,6 +37,10 @@ export function renderPage(found: Found): string {
     '',
     ...reasonsOf(found.peers).map((why, i) => `${i + 1}. ${why}.`),
     '',
+    ...found.lacks.flatMap((group) => [
+      `Our own ends of this run have not ${group} either (it takes Node.js 22 or later), so its columns show what the peers lack and nothing of ours.`,
+      '',
+    ]),
     '## The peers',
     '',
     '| peer | Debian package | version | how it gets its key |',
