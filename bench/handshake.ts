@@ -11,7 +11,6 @@ import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
@@ -29,6 +28,7 @@ import {
 } from '../src/index.ts';
 import { toHex } from '../src/lib/bytes.ts';
 import { listenPsk, type PskServer } from '../src/net/psk-server.ts';
+import { isGroupSupported } from '../src/net/tls.ts';
 import { announce } from '../src/sa/association.ts';
 import { SaSessions } from '../src/sa/sessions.ts';
 import type { Order } from './ends/dialler.ts';
@@ -59,7 +59,7 @@ interface Kind {
 
 const kinds: readonly Kind[] = [
   { name: '1.3 X25519', binding: tls13, naf: classic, ue: classic },
-  ...(hasGroup('X25519MLKEM768')
+  ...(isGroupSupported('X25519MLKEM768')
     ? [
         { name: '1.3 X25519MLKEM768', binding: tls13, naf: hybrid, ue: hybrid },
         { name: '1.3 hybrid, NAF has not', binding: tls13, naf: classic, ue: hybrid },
@@ -128,15 +128,6 @@ function firstRecord(chunks: readonly Buffer[]): number {
   return 5 + Buffer.concat(chunks).readUInt16BE(3);
 }
 
-function hasGroup(group: string): boolean {
-  try {
-    createSecureContext({ ecdhCurve: group });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const opened = await Promise.all(kinds.map(async (kind) => ({ kind, ...(await open(kind)) })));
 const wire: Hellos[] = [];
 for (const { kind, order } of opened) {
@@ -197,7 +188,7 @@ saveResult({
     'CPU is that of the NAF process, from the TCP connection to its end.',
     'Octets are those of the first record each way, its header included.',
   ],
-  skipped: hasGroup('X25519MLKEM768')
+  skipped: isGroupSupported('X25519MLKEM768')
     ? []
     : [`X25519MLKEM768: OpenSSL ${process.versions.openssl} has it not, Node.js 22 and later do`],
   series: opened.flatMap(seriesOf),

@@ -133,7 +133,8 @@ function withShares(groups: readonly string[]): string {
   return groups.map((group) => (isMarked(group) ? `*${group}` : group)).join(':');
 }
 
-function isGroupSupported(group: string): boolean {
+/** True when this runtime has that key exchange group. */
+export function isGroupSupported(group: string): boolean {
   try {
     createSecureContext({ ca: [], ecdhCurve: group });
     return true;

@@ -3,8 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { parseArgs } from 'node:util';
+import { isGroupSupported } from '../../src/net/tls.ts';
 import { packageFile } from '../../src/store/policy.ts';
 import { argumentsOr } from '../support/usage.ts';
 import { cellsOf, HYBRID, titleOf, type Cell } from './matrix/cells.ts';
@@ -26,7 +26,7 @@ const { from } = argumentsOr(
   () => parseArgs({ options: { from: { type: 'string' } } }).values,
 );
 const tests = readTap(from === undefined ? await runTests() : readFileSync(from, 'utf8'));
-const lacks = hasGroup(HYBRID) ? [] : [HYBRID];
+const lacks = isGroupSupported(HYBRID) ? [] : [HYBRID];
 const found: Found = { peers, others, markOf, isProved, machine: machine(), lacks };
 printTables();
 
@@ -88,15 +88,6 @@ function machine(): string {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   const [, system = process.platform] = /^PRETTY_NAME="(.*)"$/m.exec(release) ?? [];
   return `${system}, Node.js ${process.versions.node} with OpenSSL ${process.versions.openssl}`;
-}
-
-function hasGroup(group: string): boolean {
-  try {
-    createSecureContext({ ecdhCurve: group });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function printTables(): void {
