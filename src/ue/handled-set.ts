@@ -102,12 +102,6 @@ export class HandledSet {
     return this.#table.size;
   }
 
-  /** What `start` would say to a push whose payload has this SHA-256, a character for each octet; undefined: it would start. */
-  judge(push: PushKey, digest: string): Refusal | undefined {
-    const naf = this.#nafOf(push.nafFqdn);
-    return this.#refusal(naf, this.#table.find(naf.number, push.id), digest);
-  }
-
   /**
    * Before the handler runs: on disk when it returns, with all that `finish` left; or why it must not run.
    * @throws StoreError.
