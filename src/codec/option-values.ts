@@ -145,13 +145,15 @@ function asciiText(octets: Uint8Array, start: number, end: number): string | und
   return view(octets).toString('latin1', start, end);
 }
 
-/** Lengths of critical options in octets, and whether one may come more than once (RFC 7252 5.10). */
+/** Lengths of critical options in octets, and whether one may come more than once (RFC 7252 5.10, 7959 2.1). */
 const FORMS: ReadonlyMap<number, { least: number; most: number; repeats: boolean }> = new Map([
   [OPTION.URI_HOST, { least: 1, most: 255, repeats: false }],
   [OPTION.URI_PORT, { least: 0, most: 2, repeats: false }],
   [OPTION.URI_PATH, { least: 0, most: 255, repeats: true }],
   [OPTION.URI_QUERY, { least: 0, most: 255, repeats: true }],
   [OPTION.ACCEPT, { least: 0, most: 2, repeats: false }],
+  [OPTION.BLOCK2, { least: 0, most: 3, repeats: false }],
+  [OPTION.BLOCK1, { least: 0, most: 3, repeats: false }],
 ]);
 
 /** As many as any double holds exactly. */

@@ -1,5 +1,12 @@
 /** The options of `PUT /push/<id>?u=<urgency>&ttl=<s>&seq=<n>` (docs/wire.md), written without a list of them. */
-import { OPTION, type OptionWriter } from './coap-option.ts';
+import {
+  OPTION,
+  pathOptions,
+  queryOption,
+  uintOption,
+  type CoapOption,
+  type OptionWriter,
+} from './coap-option.ts';
 import { optionHeadLength, putOptionHead, putText } from './coap-tcp.ts';
 import type { PushMessage, Urgency } from './push.ts';
 
@@ -43,6 +50,18 @@ export class PushOptions implements OptionWriter {
     at = putQuery(buffer, at, 0, 'ttl=', this.#ttlSeconds);
     return putQuery(buffer, at, 0, 'seq=', seq);
   }
+}
+
+/** The same as a list, for a message that has others too. */
+export function pushOptionList(push: PushMessage, ttlSeconds: number): CoapOption[] {
+  const { id, contentFormat, urgency, seq } = push;
+  return [
+    ...pathOptions('push', id),
+    uintOption(OPTION.CONTENT_FORMAT, contentFormat),
+    queryOption('u', URGENCY_NUMBERS[urgency]),
+    queryOption('ttl', ttlSeconds),
+    queryOption('seq', seq),
+  ];
 }
 
 const QUERY_DELTA = OPTION.URI_QUERY - OPTION.CONTENT_FORMAT;

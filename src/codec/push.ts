@@ -41,6 +41,9 @@ export const OCTET_STREAM = 42;
 /** Content-Format text/plain; charset=utf-8. */
 export const TEXT_PLAIN = 0;
 
+/** The longest payload that our UE takes, octets; one of more than 64 KiB comes in blocks. */
+export const LONGEST_PUSH = 8 * 1_048_576;
+
 /** A push as both ends know it. */
 export interface PushMessage {
   readonly id: PushId;
@@ -81,6 +84,9 @@ export function pushRequest(push: PushMessage, ttlSeconds: number): CoapBody {
   return { code: CODE.PUT, options: new PushOptions(push, ttlSeconds), payload: push.payload };
 }
 
+/** The critical options that a push may have: one that is longer than a message comes in blocks. */
+const RECOGNISED_IN_PUSH: ReadonlySet<number> = new Set([...RECOGNISED, OPTION.BLOCK1]);
+
 /** @throws RequestError for a request that is not for this UE whatever it asks: 4.02, 4.05, 5.05. */
 export function requirePlain({ code, options }: CoapMessage): void {
   requireRecognised(options, RECOGNISED);
@@ -118,7 +124,7 @@ export function parsePush(message: ReceivedMessage): PushMessage | undefined {
       others = true;
     }
   }
-  if (others) requireRecognised(message.options, RECOGNISED);
+  if (others) requireRecognised(message.options, RECOGNISED_IN_PUSH);
   const urgency = URGENCIES[u];
   if (segments > 2) malformed('more than an id below /push');
   if (urgency === undefined) malformed('u= outside 0 to 3');

@@ -153,7 +153,9 @@ test('a push with a critical option that is not understood is answered so', (t) 
   const path = pathOptions('push', 'a');
   t.notThrows(() => parsePush(put(...path, host)));
   for (const [answer, ...options] of [
-    [CODE.BAD_OPTION, uintOption(OPTION.BLOCK1, 8)],
+    [CODE.BAD_OPTION, uintOption(OPTION.BLOCK2, 0)],
+    [CODE.BAD_OPTION, { number: OPTION.BLOCK1, value: new Uint8Array(4) }],
+    [CODE.BAD_OPTION, uintOption(OPTION.BLOCK1, 8), uintOption(OPTION.BLOCK1, 8)],
     [CODE.BAD_OPTION, { number: OPTION.IF_MATCH, value: EMPTY }],
     [CODE.BAD_OPTION, host, host],
     [CODE.BAD_OPTION, uintOption(OPTION.URI_PORT, 65_536)],
