@@ -60,6 +60,13 @@ export interface ChannelOptions {
   readonly settings: ChannelSettings;
 }
 
+export interface PeerLimits {
+  /** The longest message that it takes, header included, octets. */
+  readonly maxMessageSize: number;
+  /** Whether it takes blocks (RFC 7959); above 1,152 octets also several in a message (BERT, RFC 8323 6). */
+  readonly takesBlocks: boolean;
+}
+
 export interface DrainOptions {
   /** How long the peer may still take to answer our requests, ms; may be Infinity. Default 5,000. */
   readonly withinMs?: number;

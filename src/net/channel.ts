@@ -22,6 +22,7 @@ import type {
   ChannelSettings,
   CoapContent,
   DrainOptions,
+  PeerLimits,
   Settle,
 } from './channel-types.ts';
 import { Draining } from './drain.ts';
@@ -100,10 +101,10 @@ export class Channel {
     return this.#ending.closed;
   }
 
-  /** What the peer has said it accepts; undefined until its CSM is here. */
-  get peer(): { readonly maxMessageSize: number } | undefined {
-    const { heard, maxMessageSize } = this.#greeting;
-    return heard ? { maxMessageSize } : undefined;
+  /** What the peer has said that it takes; undefined until its CSM is here. */
+  get peer(): PeerLimits | undefined {
+    const { heard, maxMessageSize, takesBlocks } = this.#greeting;
+    return heard ? { maxMessageSize, takesBlocks } : undefined;
   }
 
   /** Requests that wait for an answer. */

@@ -4,11 +4,12 @@ import type { ChannelError } from '../errors.ts';
 import type { Timer } from '../lib/clock.ts';
 import { defer, type Deferred } from '../lib/deferred.ts';
 import type { ChannelSettings } from './channel-types.ts';
-import { BASE_MAX_MESSAGE_SIZE, statedMaxMessageSize } from './signalling.ts';
+import { BASE_MAX_MESSAGE_SIZE, offersBlocks, statedMaxMessageSize } from './signalling.ts';
 
 export class Greeting {
   #heard = false;
   #maxMessageSize = BASE_MAX_MESSAGE_SIZE;
+  #takesBlocks = false;
   /** Until it is heard, or will not be any more. */
   #timer: Timer | undefined;
   #ready: Deferred<void> | undefined;
@@ -41,6 +42,11 @@ export class Greeting {
     return this.#maxMessageSize;
   }
 
+  /** The peer has said that it takes blocks (RFC 7959). */
+  get takesBlocks(): boolean {
+    return this.#takesBlocks;
+  }
+
   /** Why a message of so many octets must not be sent; undefined when it may. */
   oversize(octets: number): string | undefined {
     if (octets <= this.#maxMessageSize) return undefined;
@@ -50,6 +56,7 @@ export class Greeting {
   /** A CSM came; a later one changes what an earlier one said. @throws CodecError for one that cannot be read. */
   hear(csm: CoapMessage): void {
     this.#maxMessageSize = statedMaxMessageSize(csm) ?? this.#maxMessageSize;
+    this.#takesBlocks ||= offersBlocks(csm);
     this.#heard = true;
     this.#stopWaiting();
     this.#ready?.resolve();

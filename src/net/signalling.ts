@@ -27,9 +27,12 @@ export class SignalError extends CodecError {
   }
 }
 
-/** Capabilities and Settings: what we accept. Blockwise transfer is not offered. */
+/** Capabilities and Settings: what we accept. Above 1,152 octets the second option offers BERT too (RFC 8323 5.3.2). */
 export function csm(maxMessageSize: number): CoapMessage {
-  return signal(CODE.CSM, [uintOption(SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE, maxMessageSize)]);
+  return signal(CODE.CSM, [
+    uintOption(SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE, maxMessageSize),
+    emptyOption(SIGNAL_OPTION.CSM_BLOCK_WISE_TRANSFER),
+  ]);
 }
 
 /** With Custody it asks for a Pong with Custody, and not before that can be given. */
@@ -73,6 +76,11 @@ export function statedMaxMessageSize({ options }: CoapMessage): number | undefin
     `a Max-Message-Size below ${LEAST_MAX_MESSAGE_SIZE}`,
     SIGNAL_OPTION.CSM_MAX_MESSAGE_SIZE,
   );
+}
+
+/** A CSM that offers blocks (RFC 8323 5.3.2). */
+export function offersBlocks({ options }: CoapMessage): boolean {
+  return findOption(options, SIGNAL_OPTION.CSM_BLOCK_WISE_TRANSFER) !== undefined;
 }
 
 /** Of a Ping or a Pong (RFC 8323 5.4.1). */

@@ -31,7 +31,7 @@ test('an Empty message is ignored, also before the CSM', async (t) => {
   const { channel, peer } = await channelAndRawPeer(t, {}, false);
   peer.say({ code: CODE.EMPTY }, { code: CODE.CSM }, { code: CODE.EMPTY }, { code: CODE.PING });
   await peer.hear(CODE.PONG);
-  t.deepEqual(channel.peer, { maxMessageSize: 1152 });
+  t.deepEqual(channel.peer, { maxMessageSize: 1152, takesBlocks: false });
 });
 
 test('a critical option in a CSM is named in the Abort', async (t) => {
@@ -79,11 +79,11 @@ test('a CSM whose size has five octets says nothing of it, nor does a second siz
   const { channel, peer } = await channelAndRawPeer(t, {}, false);
   peer.say({ code: CODE.CSM, options: [{ number: 2, value: new Uint8Array(5) }] });
   await channel.ready;
-  t.deepEqual(channel.peer, { maxMessageSize: 1152 });
+  t.deepEqual(channel.peer, { maxMessageSize: 1152, takesBlocks: false });
   peer.say({ code: CODE.CSM, options: [uintOption(2, 2_000), uintOption(2, 1)] });
   peer.say({ code: CODE.PING });
   await peer.hear(CODE.PONG);
-  t.deepEqual(channel.peer, { maxMessageSize: 2_000 });
+  t.deepEqual(channel.peer, { maxMessageSize: 2_000, takesBlocks: false });
 });
 
 for (const size of [0, 1, 63]) {
@@ -104,7 +104,7 @@ test('the least Max-Message-Size that is accepted is 64', async (t) => {
   const { channel, peer } = await channelAndRawPeer(t, {}, false);
   peer.say({ code: CODE.CSM, options: [uintOption(2, 64)] }, { code: CODE.PUT });
   await peer.hear(CODE.CREATED);
-  t.deepEqual(channel.peer, { maxMessageSize: 64 });
+  t.deepEqual(channel.peer, { maxMessageSize: 64, takesBlocks: false });
 });
 
 test('an answer over the peer’s limit ends the channel and is never thrown at whoever answers', async (t) => {

@@ -37,19 +37,19 @@ const codeOf = (outcome: CoapMessage | Error): number | string =>
 
 test('each end learns what the other accepts', async (t) => {
   const { near, far } = await channelPair(t, { maxMessageSize: 4096 }, { maxMessageSize: 66_000 });
-  t.deepEqual(near.peer, { maxMessageSize: 66_000 });
-  t.deepEqual(far.peer, { maxMessageSize: 4096 });
+  t.deepEqual(near.peer, { maxMessageSize: 66_000, takesBlocks: true });
+  t.deepEqual(far.peer, { maxMessageSize: 4096, takesBlocks: true });
 });
 
 test('a peer that states no size accepts 1152, a later CSM changes it', async (t) => {
   const { channel, peer } = await channelAndRawPeer(t);
-  t.deepEqual(channel.peer, { maxMessageSize: 1152 });
+  t.deepEqual(channel.peer, { maxMessageSize: 1152, takesBlocks: false });
   peer.say({ code: CODE.CSM, options: [uintOption(2, 2000)] }, { code: CODE.PING });
   await peer.hear(CODE.PONG);
-  t.deepEqual(channel.peer, { maxMessageSize: 2000 });
+  t.deepEqual(channel.peer, { maxMessageSize: 2000, takesBlocks: false });
   peer.say({ code: CODE.CSM }, { code: CODE.PING, token: Uint8Array.of(1) });
   while (peer.heard.at(-1)?.token[0] !== 1) await new Promise(setImmediate);
-  t.deepEqual(channel.peer, { maxMessageSize: 2000 });
+  t.deepEqual(channel.peer, { maxMessageSize: 2000, takesBlocks: false });
 });
 
 test('options and payload arrive, and the answer comes back with its own', async (t) => {
