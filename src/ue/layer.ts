@@ -9,8 +9,11 @@ import {
   pushAnswer,
   requirePlain,
   registration,
+  type PushAnswer,
   type PushMessage,
 } from '../codec/push.ts';
+import { pushBlockAnswer, readPushBlock } from '../codec/push-block.ts';
+import { OPTION } from '../codec/coap-option.ts';
 import type { ReceivedMessage } from '../codec/received.ts';
 import { ChannelError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -18,6 +21,7 @@ import { Channel } from '../net/channel.ts';
 import type { ChannelEnd, Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
 import type { LiveSa } from '../sa/association.ts';
+import { Bodies } from './bodies.ts';
 import type { Delivery } from './delivery.ts';
 import type { Push } from './push-handler.ts';
 
@@ -45,6 +49,8 @@ export class UeLayer {
   readonly #options: UeLayerOptions;
   readonly #sa: LiveSa;
   readonly #channel: Channel;
+  /** Made with the first push that comes in blocks. */
+  #bodies: Bodies | undefined;
   #via: Push['via'];
   #registered = false;
   #judging = false;
@@ -111,11 +117,12 @@ export class UeLayer {
   #onRequest(request: ReceivedMessage, respond: Respond): void {
     const message = parsePush(request);
     if (message !== undefined) {
-      const push = pushUnder(this.#sa, message, this.#via);
-      this.#via = 'reuse';
-      this.#options.delivery.submit(push, (answer) => {
-        respond(pushAnswer(answer));
-      });
+      if (request.has(OPTION.BLOCK1)) this.#onBlock(message, request, respond);
+      else {
+        this.#submit(message, (answer) => {
+          respond(pushAnswer(answer));
+        });
+      }
       return;
     }
     requirePlain(request);
@@ -127,6 +134,23 @@ export class UeLayer {
     } else {
       respond(bare(CODE.NOT_FOUND));
     }
+  }
+
+  #submit(message: PushMessage, answer: (answer: PushAnswer) => void): void {
+    const push = pushUnder(this.#sa, message, this.#via);
+    this.#via = 'reuse';
+    this.#options.delivery.submit(push, answer);
+  }
+
+  #onBlock(message: PushMessage, request: ReceivedMessage, respond: Respond): void {
+    const part = readPushBlock(request);
+    if (part === undefined) return;
+    this.#bodies ??= new Bodies();
+    const taken = this.#bodies.take(message, part);
+    if ('answer' in taken) return respond(taken.answer);
+    this.#submit(taken.whole, (answer) => {
+      respond(pushBlockAnswer(answer, part.block));
+    });
   }
 
   /** One at a time: the SIM is slow, and what waits for it is held in memory. */
@@ -148,7 +172,7 @@ function pushUnder({ nafFqdn, bTid }: LiveSa, message: PushMessage, via: Push['v
   return { id, urgency, ttlSeconds, seq, contentFormat, payload, nafFqdn, bTid, via };
 }
 
-/** A push and its headers must fit: 64 KiB of payload and room for the options. */
+/** 64 KiB of payload and room for the options: what is longer comes in blocks. */
 const MAX_INBOUND_OCTETS = 65_536 + 1_024;
 /** How long a NAF may take to answer the registration. */
 const REGISTRATION_MS = 10_000;
