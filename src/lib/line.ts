@@ -25,6 +25,10 @@ export class Line<T extends Standing<T>> {
     return this.#first;
   }
 
+  has(item: T): boolean {
+    return item.line === this;
+  }
+
   /** At the end. It stands in no line. */
   add(item: T): void {
     const last = this.#last;

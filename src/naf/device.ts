@@ -171,10 +171,22 @@ export class Device implements LayerDevice, NextLayerDevice, RenewalDevice {
   /** A layer tells what became of a push. */
   told(entry: Entry, outcome: Outcome): void {
     const now = this.#clock.monotonic();
-    this.#outbox.told(entry, outcome, now);
-    if (outcome.kind !== 'not-now') return;
-    this.#expireAt(entry.deadline);
-    this.#pumpWhenReleased(now);
+    const freed = this.#outbox.told(entry, outcome, now);
+    if (outcome.kind === 'not-now') {
+      this.#expireAt(entry.deadline);
+      this.#pumpWhenReleased(now);
+    } else if (freed) this.pump(now);
+  }
+
+  /** A layer's own: later pushes of that urgency wait for this one. */
+  takesLong(entry: Entry): void {
+    this.#outbox.takesLong(entry);
+  }
+
+  /** A layer's own: it ends before the push is out whole. */
+  takeBack(entry: Entry): void {
+    this.#takeBack([entry]);
+    this.pump();
   }
 
   refused(entry: Entry, detail: string): void {

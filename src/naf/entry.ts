@@ -15,7 +15,10 @@ export type DeadReason = 'expired' | 'refused' | 'interrupted' | 'dropped';
 
 /** What a layer tells of a push that went out over it: the UE's answer, or all that a plain client lets know. */
 export type Outcome =
-  PushAnswer | { readonly kind: 'taken' } | { readonly kind: 'sent'; readonly detail?: string };
+  | PushAnswer
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'sent'; readonly detail?: string }
+  | { readonly kind: 'too-large'; readonly detail: string };
 
 /**
  * `acked`: the UE's handler has finished with it. A plain CoAP client, which observes, has no way to say

@@ -9,11 +9,17 @@ export class Lane {
   readonly urgency: Urgency;
   /** After "not now": nothing goes out before this monotonic time. */
   heldUntil = 0;
+  /** It takes many messages: nothing else goes out before it has an outcome, for the UE would have that first. */
+  long: Entry | undefined;
   #slots: (Entry | undefined)[] = [];
   #head = 0;
 
   constructor(urgency: Urgency) {
     this.urgency = urgency;
+  }
+
+  isHeld(now: number): boolean {
+    return this.long !== undefined || this.heldUntil > now;
   }
 
   get waiting(): number {

@@ -17,7 +17,13 @@ export interface PushMode {
   forget(): Promise<void>;
 }
 
-/** Gets what became of a push. */
+/** Gets what became of a push that is out. */
 export interface ModeLayer {
   tell(entry: Entry, outcome: Outcome): void;
+  /** It takes many messages: later ones of its urgency wait until it has an outcome. */
+  takesLong(entry: Entry): void;
+  /** It can no longer be sent to its end here: it goes out again over the next layer. */
+  giveBack(entry: Entry): void;
+  /** False when it has its outcome, or was given up: nothing more of it is to be sent. */
+  has(entry: Entry): boolean;
 }

@@ -35,14 +35,14 @@ export class Outbox {
 
   /** True when an entry need not be added at `now`, monotonic ms: it would be the next one taken. */
   isPassable(entry: Entry, now: number): boolean {
-    return this.#queued === 0 && this.#laneOf(entry).heldUntil <= now;
+    return this.#queued === 0 && !this.#laneOf(entry).isHeld(now);
   }
 
   /** Takes the next entry that may go out at `now` (monotonic ms), of the highest urgency. */
   take(now: number): Entry | undefined {
     if (this.#queued === 0) return undefined;
     for (const lane of this.#lanes) {
-      const entry = lane.heldUntil > now ? undefined : lane.take();
+      const entry = lane.isHeld(now) ? undefined : lane.take();
       if (entry === undefined) continue;
       this.#queued -= 1;
       return entry;
@@ -52,7 +52,10 @@ export class Outbox {
 
   /** Puts entries back that went out without an outcome, before all later ones of their urgency. */
   putBack(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#laneOf(entry).putBack(entry);
+    for (const entry of entries) {
+      this.#free(entry);
+      this.#laneOf(entry).putBack(entry);
+    }
     this.#queued += entries.length;
   }
 
@@ -65,8 +68,22 @@ export class Outbox {
     return at;
   }
 
-  /** Acts on what a layer tells of an entry that was taken; after "not now" it waits again. */
-  told(entry: Entry, outcome: Outcome, now: number): void {
+  /** An entry that was taken takes many messages: later ones of its urgency wait for its outcome. */
+  takesLong(entry: Entry): void {
+    this.#laneOf(entry).long = entry;
+  }
+
+  /**
+   * Acts on what a layer tells of an entry that was taken; after "not now" it waits again. True when later
+   * ones waited for it.
+   */
+  told(entry: Entry, outcome: Outcome, now: number): boolean {
+    const freed = this.#free(entry);
+    this.#act(entry, outcome, now);
+    return freed;
+  }
+
+  #act(entry: Entry, outcome: Outcome, now: number): void {
     switch (outcome.kind) {
       case 'handled':
       case 'handled-before':
@@ -88,6 +105,9 @@ export class Outbox {
         return;
       case 'refused':
         this.#die(entry, now, 'refused', 'the UE refused it');
+        return;
+      case 'too-large':
+        this.#die(entry, now, 'refused', outcome.detail);
         return;
       case 'not-now': {
         const lane = this.#laneOf(entry);
@@ -155,6 +175,13 @@ export class Outbox {
         push: attempts === 0 ? 0 : now - sentAt,
       },
     };
+  }
+
+  #free(entry: Entry): boolean {
+    const lane = this.#laneOf(entry);
+    if (lane.long !== entry) return false;
+    lane.long = undefined;
+    return true;
   }
 
   #laneOf({ urgency }: Entry): Lane {

@@ -1,7 +1,10 @@
 /** The pushes that are out over one layer: each is sent as the UE takes them, and has its outcome in the end. */
+import type { Block } from '../codec/block.ts';
+import { CODE } from '../codec/coap.ts';
+import { bare } from '../codec/push.ts';
 import { reasonOf } from '../errors.ts';
 import { Line } from '../lib/line.ts';
-import type { Channel } from '../net/channel.ts';
+import type { Respond } from '../net/channel-types.ts';
 import {
   NO_STAGES,
   stagesWithin,
@@ -12,12 +15,16 @@ import {
 } from './entry.ts';
 import type { ModeLayer, PushMode } from './mode.ts';
 import { ObserveMode, type ObserveModeOptions, type Registration } from './observe-mode.ts';
-import { PutMode } from './put-mode.ts';
+import { PutMode, type PutChannel } from './put-mode.ts';
 
 /** Whose layer it is: what waits for its UE. */
 export interface LayerDevice {
   /** What became of a push that is out. */
   told(entry: Entry, outcome: Outcome): void;
+  /** Later ones of its urgency wait until this one has an outcome, or is taken back. */
+  takesLong(entry: Entry): void;
+  /** It goes out again over the next layer. */
+  takeBack(entry: Entry): void;
   /** The push cannot go over this layer at all, e.g. it is larger than what the UE takes. */
   refused(entry: Entry, detail: string): void;
 }
@@ -34,7 +41,7 @@ export class Pushes extends Line<Entry> implements ModeLayer {
   #whenSettled: (() => void)[] | undefined;
 
   /** By PUT, until the UE says otherwise. `via` is how its layer came to be. */
-  constructor(channel: Pick<Channel, 'request'>, device: LayerDevice, via: Exclude<Via, 'reuse'>) {
+  constructor(channel: PutChannel, device: LayerDevice, via: Exclude<Via, 'reuse'>) {
     super();
     this.#device = device;
     this.#mode = new PutMode(channel, this);
@@ -92,6 +99,18 @@ export class Pushes extends Line<Entry> implements ModeLayer {
     if (this.size === 0) this.#wakeSettled();
   }
 
+  /** A mode's own. */
+  takesLong(entry: Entry): void {
+    this.#device.takesLong(entry);
+  }
+
+  /** A mode's own. */
+  giveBack(entry: Entry): void {
+    if (!this.delete(entry)) return;
+    this.#device.takeBack(entry);
+    if (this.size === 0) this.#wakeSettled();
+  }
+
   /** Gives up all of them but those that must not go out again, which are told of: see `Layer.surrender`. */
   surrender(): readonly Entry[] {
     this.#mode.surrender();
@@ -117,6 +136,12 @@ export class Pushes extends Line<Entry> implements ModeLayer {
         : new ObserveMode({ channel, clock, endsAt, layer: this });
     this.#mode = mode;
     mode.register(registration);
+  }
+
+  /** The UE asks for a later block of a notification. */
+  read(block: Block, respond: Respond): void {
+    if (this.#mode instanceof ObserveMode) this.#mode.read(block, respond);
+    else respond(bare(CODE.NOT_FOUND));
   }
 
   /** The UE takes no notifications under that token any more. */

@@ -14,6 +14,13 @@ const handled: CoapMessage = {
   payload: new Uint8Array(0),
 };
 
+const deaf = {
+  told: () => undefined,
+  refused: () => undefined,
+  takesLong: () => undefined,
+  takeBack: () => undefined,
+};
+
 /** Pushes over a channel that only notes what it is asked. */
 function makePushes(via: Exclude<Via, 'reuse'> = 'bootstrap') {
   const answers: Settle[] = [];
@@ -22,8 +29,10 @@ function makePushes(via: Exclude<Via, 'reuse'> = 'bootstrap') {
   const channel = {
     request: (_content: CoapContent, settle: Settle) => void answers.push(settle),
     barrier: () => new Promise<boolean>(() => undefined),
+    peer: undefined,
   };
   const device = {
+    ...deaf,
     told: (entry: Entry, { kind }: Outcome) => void told.push([entry, kind]),
     refused: (entry: Entry, detail: string) => void refused.push([entry, detail]),
   };
@@ -79,7 +88,7 @@ test('what is sent again before those who wait are told keeps them waiting', asy
   const { channel } = makePushes();
   const pushes: Pushes = new Pushes(
     channel,
-    { told: () => pushes.send(makeEntry([], { seq: 2 }), 0), refused: () => undefined },
+    { ...deaf, told: () => pushes.send(makeEntry([], { seq: 2 }), 0) },
     'bootstrap',
   );
   const entry = makeEntry([], { seq: 1 });

@@ -19,6 +19,11 @@ function randomOf(seed: number): () => number {
 
 const PUSHES = 3_000;
 
+/** Some come in blocks, and are cut in the middle. */
+function lengthOf(i: number): number {
+  return i % 50 === 49 ? 150_000 : 200;
+}
+
 for (const seed of [1, 2, 3]) {
   test.serial(
     `cut at random moments, every push has one outcome and order holds (seed ${seed})`,
@@ -37,7 +42,7 @@ for (const seed of [1, 2, 3]) {
       const outcomes = Array.from({ length: PUSHES }, async (_, i) => {
         const urgency = URGENCIES[Math.floor(random() * 4)] ?? 'normal';
         if (i % 300 === 299) await sleep(i / 20);
-        const receipt = await naf.push(impi, Buffer.alloc(200, i), { urgency });
+        const receipt = await naf.push(impi, Buffer.alloc(lengthOf(i), i), { urgency });
         settled += 1;
         return receipt;
       });
@@ -55,6 +60,12 @@ for (const seed of [1, 2, 3]) {
       t.is(new Set(receipts.map(({ id }) => id)).size, PUSHES);
       t.is(handled.length, PUSHES, 'each was handled exactly once');
       t.is(new Set(handled.map(({ id }) => id)).size, PUSHES);
+      const broken = handled.filter(({ payload }) => {
+        const whole = payload.length === 200 || payload.length === 150_000;
+        return !whole || payload.some((octet) => octet !== payload[0]);
+      });
+      t.deepEqual(broken, [], 'every payload is whole');
+      t.is(handled.filter(({ payload }) => payload.length > 200).length, PUSHES / 50);
       for (const urgency of URGENCIES) {
         const order = handled.filter((push) => push.urgency === urgency).map(({ seq }) => seq);
         t.deepEqual(

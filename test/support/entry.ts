@@ -8,12 +8,13 @@ export interface MadeEntry {
   readonly urgency?: Urgency;
   readonly acceptedAt?: number;
   readonly ttlMs?: number;
+  readonly payload?: Uint8Array;
 }
 
 /** The receipt goes to `receipts`; settled twice, it is there twice. */
 export function makeEntry(
   receipts: Receipt[],
-  { seq, urgency = 'normal', acceptedAt = 0, ttlMs = 60_000 }: MadeEntry,
+  { seq, urgency = 'normal', acceptedAt = 0, ttlMs = 60_000, payload }: MadeEntry,
 ): Entry {
   const push = {
     id: parsePushId(`id-${seq}`),
@@ -21,7 +22,7 @@ export function makeEntry(
     ttlSeconds: ttlMs / 1_000,
     seq,
     contentFormat: 0,
-    payload: Buffer.from(`text ${seq}`),
+    payload: payload ?? Buffer.from(`text ${seq}`),
   };
   return entryOf(push, acceptedAt, (receipt) => receipts.push(receipt));
 }
