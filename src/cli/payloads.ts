@@ -3,6 +3,7 @@ import { closeSync, constants, createReadStream, open, statSync } from 'node:fs'
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
+import { LONGEST_PUSH } from '../codec/push.ts';
 import { ConfigError, GbaError, PushError, reasonOf } from '../errors.ts';
 import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
 
@@ -13,12 +14,11 @@ export interface PayloadOptions {
   readonly stdinLines?: boolean;
 }
 
-/** What `ue-listen` takes in one push, and what is read of a payload before it is refused here, octets. */
-const UE_TAKES = 65_536;
-const MOST = 2 * UE_TAKES;
+/** What is read of a payload before it is refused here, octets: more than `ue-listen` takes. */
+const MOST = 2 * LONGEST_PUSH;
 
 /**
- * The payloads in order. One of more than 131,072 octets ends them; one that is only too long for its
+ * The payloads in order. One of more than twice `LONGEST_PUSH` ends them; one that is only too long for its
  * UE is that UE's to refuse. An abort ends the reading of a file; of stdin, whoever owns it does.
  * @throws ConfigError ERR_CONFIG_FILE for a file that cannot be read, PushError ERR_PUSH_OVERSIZE.
  */
@@ -37,7 +37,7 @@ export async function* payloads(
 }
 
 /** What is wrong with a payload that is too long, after its name. */
-export const OVERSIZE = `has more than ${MOST} octets, too many for a push (ue-listen takes ${UE_TAKES})`;
+export const OVERSIZE = `has more than ${MOST} octets, too many for a push (ue-listen takes ${LONGEST_PUSH})`;
 
 /**
  * The octets of each line without its newline; a last line needs none. A line that is too long is passed

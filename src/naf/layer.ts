@@ -209,10 +209,13 @@ export class Layer implements ChannelOwner {
       case 'observe':
         if (this.#takesPuts) return respond(bare(CODE.CONFLICT));
         this.#pushes.observe(
-          { token, contentFormat: asked.contentFormat, respond },
+          { token, contentFormat: asked.contentFormat, exponent: asked.exponent, respond },
           { channel: this.#channel, clock: this.#clock, endsAt: this.term.endsAt },
         );
         this.#opened();
+        return;
+      case 'read':
+        this.#pushes.read(asked.block, respond);
         return;
       case 'cancel':
         this.#pushes.cancel(token);

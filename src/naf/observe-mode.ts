@@ -1,12 +1,14 @@
 /** Pushes as notifications to a plain CoAP client, which knows no ids and answers none (RFC 7641, RFC 8323 7). */
 import { CODE } from '../codec/coap.ts';
+import { LARGEST_BLOCK, unitOf, type Block } from '../codec/block.ts';
 import { bare, OCTET_STREAM } from '../codec/push.ts';
-import { notification } from '../codec/ue-request.ts';
+import { notification, type BodyPart } from '../codec/ue-request.ts';
 import { PushError } from '../errors.ts';
 import { EMPTY } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Channel } from '../net/channel.ts';
 import type { Respond } from '../net/channel-types.ts';
+import { BodyReading } from './body-reading.ts';
 import type { Entry, Outcome } from './entry.ts';
 import type { ModeLayer, PushMode } from './mode.ts';
 
@@ -15,11 +17,13 @@ export interface Registration {
   readonly token: string;
   /** What every notification is labelled as. */
   readonly contentFormat: number;
+  /** Of the blocks that the client wants, if it wants any (`Block`). */
+  readonly exponent?: number | undefined;
   readonly respond: Respond;
 }
 
 export interface ObserveModeOptions {
-  readonly channel: Pick<Channel, 'barrier'>;
+  readonly channel: Pick<Channel, 'barrier' | 'peer'>;
   readonly clock: Clock;
   /** Monotonic ms at which the key, and with it any registration, ends. */
   readonly endsAt: number;
@@ -42,6 +46,9 @@ export class ObserveMode implements PushMode {
   /** Counts what was asked and settled: an answer to an earlier question says nothing. */
   #question = 0;
   #deadline: Timer | undefined;
+  /** The one that is longer than a message; no other goes out before the client has read it. */
+  #reading: BodyReading | undefined;
+  #readingDeadline: Timer | undefined;
   #whenReady: (() => void)[] = [];
 
   constructor(options: ObserveModeOptions) {
@@ -49,7 +56,9 @@ export class ObserveMode implements PushMode {
   }
 
   get ready(): boolean {
-    return this.#registration !== undefined && this.#unconfirmed < WINDOW;
+    return (
+      this.#registration !== undefined && this.#reading === undefined && this.#unconfirmed < WINDOW
+    );
   }
 
   async whenReady(): Promise<void> {
@@ -81,14 +90,36 @@ export class ObserveMode implements PushMode {
       const mismatch = `the UE takes Content-Format ${wanted} only, and this is ${contentFormat}`;
       throw new PushError('ERR_PUSH_REFUSED', mismatch);
     }
-    this.#notify(registration, payload, ttlSeconds);
-    this.#unasked.push(entry);
-    if (this.#asked.length === 0) this.#ask();
+    const { exponent = LARGEST_BLOCK } = registration;
+    if (registration.exponent !== undefined && payload.length > unitOf(exponent)) {
+      return this.#notifyInBlocks(registration, entry, ttlSeconds, exponent);
+    }
+    try {
+      this.#notify(registration, payload, ttlSeconds);
+    } catch (error) {
+      if (!(error instanceof PushError) || !this.#options.channel.peer?.takesBlocks) throw error;
+      return this.#notifyInBlocks(registration, entry, ttlSeconds, exponent);
+    }
+    this.#wasSent(entry);
+  }
+
+  /** The client asks for a block of what was notified last. */
+  read(block: Block, respond: Respond): void {
+    const reading = this.#reading;
+    if (reading === undefined) return respond(bare(CODE.NOT_FOUND));
+    respond(reading.answer(block));
+    this.#readingDeadline?.cancel();
+    if (!reading.read) return this.#awaitReading(reading);
+    this.#reading = undefined;
+    this.#wasSent(reading.entry);
+    this.#wake();
   }
 
   /** Nobody knows whether what was sent arrived, and it must not arrive twice. */
   surrender(): void {
     const out = [...this.#asked, ...this.#unasked];
+    if (this.#reading !== undefined) out.push(this.#reading.entry);
+    this.#endReading();
     this.#unasked = [];
     this.#settle(out, UNCONFIRMED);
   }
@@ -108,11 +139,51 @@ export class ObserveMode implements PushMode {
     this.#registration = undefined;
   }
 
-  #notify({ contentFormat, respond }: Registration, payload: Uint8Array, ttlSeconds: number): void {
+  #notify(
+    { contentFormat, respond }: Registration,
+    payload: Uint8Array,
+    ttlSeconds: number,
+    part?: BodyPart,
+  ): void {
     const sequence = this.#sequence + 1;
     const maxAgeSeconds = Math.max(0, ttlSeconds);
-    respond(notification(payload, { contentFormat, sequence, maxAgeSeconds }));
+    respond(
+      notification(payload, { contentFormat, sequence, maxAgeSeconds, ...(part && { part }) }),
+    );
     this.#sequence = sequence;
+  }
+
+  /** @throws PushError ERR_PUSH_OVERSIZE when the client takes not even a block. */
+  #notifyInBlocks(
+    registration: Registration,
+    entry: Entry,
+    ttlSeconds: number,
+    exponent: number,
+  ): void {
+    const reading = new BodyReading(entry, registration.contentFormat, exponent);
+    const { part, payload } = reading.first();
+    this.#notify(registration, payload, ttlSeconds, part);
+    this.#reading = reading;
+    this.#awaitReading(reading);
+  }
+
+  /** For the next request: a client that reads no further has what it has, and others wait. */
+  #awaitReading({ entry }: BodyReading): void {
+    this.#readingDeadline = this.#options.clock.after(READ_MS, () => {
+      this.#endReading();
+      this.#options.layer.tell(entry, NOT_READ);
+      this.#wake();
+    });
+  }
+
+  #endReading(): void {
+    this.#readingDeadline?.cancel();
+    this.#reading = undefined;
+  }
+
+  #wasSent(entry: Entry): void {
+    this.#unasked.push(entry);
+    if (this.#asked.length === 0) this.#ask();
   }
 
   /** The UE may be at work on them: that the Pong is late does not end the layer, that nothing is heard does. */
@@ -155,9 +226,15 @@ export class ObserveMode implements PushMode {
 const WINDOW = 32;
 /** For the Pong; the same as for any sign of life. */
 const PONG_MS = 15_000;
+/** For the client to ask for the next block. */
+const READ_MS = 15_000;
 const TAKEN: Outcome = { kind: 'taken' };
 const SENT: Outcome = { kind: 'sent' };
 const UNCONFIRMED: Outcome = {
   kind: 'sent',
   detail: 'the UE did not confirm it; it may have arrived, and is not sent again',
+};
+const NOT_READ: Outcome = {
+  kind: 'sent',
+  detail: 'the UE did not read it to its end, and it is not sent again',
 };

@@ -71,8 +71,18 @@ test('a GET that does not observe is told that it must, whatever its Observe say
   }
 });
 
+test('a client may say how long blocks may be; one that asks for a later block does not register', (t) => {
+  const block = (value: number): CoapOption => uintOption(OPTION.BLOCK2, value);
+  t.deepEqual(get(emptyOption(OPTION.OBSERVE), block(0x02)), {
+    ...{ kind: 'observe', contentFormat: 42, exponent: 2 },
+  });
+  const read = { kind: 'read', block: { number: 3, more: false, exponent: 6 } };
+  t.deepEqual(get(block(0x36)), read);
+  t.deepEqual(get(emptyOption(OPTION.OBSERVE), block(0x36)), read);
+});
+
 test('a critical option that is not understood is answered 4.02 and named', (t) => {
-  for (const number of [OPTION.IF_MATCH, OPTION.BLOCK2, 9, 65_001]) {
+  for (const number of [OPTION.IF_MATCH, OPTION.BLOCK1, 9, 65_001]) {
     const named = `4.02 option ${number} is not known here`;
     t.is(refusalOf(CODE.GET, ...push, emptyOption(OPTION.OBSERVE), emptyOption(number)), named);
     t.is(refusalOf(CODE.POST, ...pathOptions('nowhere'), emptyOption(number)), named);
@@ -96,6 +106,8 @@ test('a critical option of a wrong length, or that comes too often, is not under
     [OPTION.ACCEPT, 3],
     [OPTION.ACCEPT, 5],
     [OPTION.ACCEPT, 0, 1],
+    [OPTION.BLOCK2, 4],
+    [OPTION.BLOCK2, 1, 1],
   ] as const) {
     const options = lengths.map((length) => octets(number, length));
     t.is(refusalOf(CODE.GET, ...observe, ...options), `4.02 option ${number} is not known here`);

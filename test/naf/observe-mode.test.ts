@@ -2,11 +2,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import { CODE } from '../../src/codec/coap.ts';
 import { OPTION } from '../../src/codec/coap-option.ts';
-import { findUint } from '../../src/codec/option-values.ts';
+import { readBlock } from '../../src/codec/block.ts';
+import { findOption, findUint } from '../../src/codec/option-values.ts';
+import { EMPTY, toHex } from '../../src/lib/bytes.ts';
 import { PushError } from '../../src/errors.ts';
 import type { Entry, Outcome } from '../../src/naf/entry.ts';
 import { ObserveMode } from '../../src/naf/observe-mode.ts';
-import type { CoapContent } from '../../src/net/channel-types.ts';
+import type { CoapContent, PeerLimits } from '../../src/net/channel-types.ts';
 import { makeEntry } from '../support/entry.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { overTheWire } from '../support/coap.ts';
@@ -17,13 +19,14 @@ interface Barrier {
 }
 
 /** A mode over a channel that only notes what it is told. */
-function makeMode() {
+function makeMode(peer?: PeerLimits) {
   const clock = manualClock();
   const barriers: Barrier[] = [];
   const said: CoapContent[] = [];
   const told: { readonly entry: Entry; readonly outcome: Outcome }[] = [];
   const mode = new ObserveMode({
     channel: {
+      peer,
       barrier: () =>
         new Promise((resolve, reject) => {
           barriers.push({
@@ -36,14 +39,19 @@ function makeMode() {
     },
     clock,
     endsAt: clock.monotonic() + 90_500,
-    layer: { tell: (entry, outcome) => void told.push({ entry, outcome }) },
+    layer: {
+      tell: (entry, outcome) => void told.push({ entry, outcome }),
+      takesLong: () => undefined,
+      giveBack: () => undefined,
+      has: () => true,
+    },
   });
   let seq = 0;
   const send = (count = 1): void => {
     for (let i = 0; i < count; i += 1) mode.send(makeEntry([], { seq: (seq += 1) }), 60);
   };
-  const register = (token = '01', contentFormat = 42): void => {
-    mode.register({ token, contentFormat, respond: (content) => said.push(content) });
+  const register = (token = '01', contentFormat = 42, exponent?: number): void => {
+    mode.register({ token, contentFormat, exponent, respond: (content) => said.push(content) });
   };
   /** Answers a Ping, the latest one unless told otherwise. */
   const pong = async (custody: boolean, which = -1): Promise<void> => {
@@ -196,6 +204,125 @@ test('a notification that is too long is not out', (t) => {
   t.throws(() => mode.send(makeEntry([], { seq: 1 }), 60), { code: 'ERR_PUSH_OVERSIZE' });
   mode.surrender();
   t.deepEqual([barriers, told], [[], []]);
+});
+
+/** The parts of a body in what was said: its first block in a notification, later ones in answers. */
+function partsOf(said: readonly CoapContent[]) {
+  return said.map((content) => {
+    const { options, payload } = overTheWire(content);
+    const block = findOption(options, OPTION.BLOCK2);
+    return {
+      octets: payload.length,
+      block: block && readBlock(block),
+      size: findUint(options, OPTION.SIZE2),
+      tag: toHex(findOption(options, OPTION.ETAG)?.value ?? EMPTY),
+    };
+  });
+}
+
+const TAKES_BLOCKS = { maxMessageSize: 1_152, takesBlocks: true };
+
+test('what is longer than the client wants its blocks is read by it, and no other is notified meanwhile', async (t) => {
+  const { mode, barriers, said, send, register, pong, outcomes } = makeMode();
+  register('01', 42, 2);
+  const payload = Buffer.from(Array.from({ length: 150 }, (_, i) => i));
+  mode.send(makeEntry([], { seq: 1, payload }), 60);
+  t.false(mode.ready);
+  t.is(barriers.length, 0);
+  let woken = false;
+  void mode.whenReady().then(() => (woken = true));
+  const answers: CoapContent[] = [];
+  const read = (number: number, exponent = 2): void => {
+    mode.read({ number, more: false, exponent }, (content) => answers.push(content));
+  };
+  read(1);
+  read(1);
+  t.is(barriers.length, 0, 'it has not read the end');
+  read(8, 0);
+  t.false(mode.ready);
+  read(2);
+  await turn();
+  t.true(woken && mode.ready);
+  const parts = partsOf([...said.slice(1), ...answers]);
+  t.deepEqual(
+    parts.map(({ octets, block }) => [octets, block?.number, block?.more, block?.exponent]),
+    [
+      [64, 0, true, 2],
+      [64, 1, true, 2],
+      [64, 1, true, 2],
+      [16, 8, true, 0],
+      [22, 2, false, 2],
+    ],
+  );
+  t.deepEqual(
+    parts.map(({ size }) => size),
+    parts.map(() => 150),
+  );
+  t.is(new Set(parts.map(({ tag }) => tag)).size, 1);
+  t.is(parts[0]?.tag.length, 16);
+  const [first, second, , , last] = [...said.slice(1), ...answers];
+  const whole = [first, second, last].map((content) => Buffer.from(content?.payload ?? EMPTY));
+  t.deepEqual(Buffer.concat(whole), payload);
+  t.is(barriers.length, 1);
+  await pong(true);
+  send();
+  await pong(true);
+  t.deepEqual(outcomes(), ['1 taken', '1 taken']);
+});
+
+test('a client that wants no blocks gets them only when a message cannot be so long, and it takes them', (t) => {
+  for (const peer of [TAKES_BLOCKS, { ...TAKES_BLOCKS, takesBlocks: false }]) {
+    const { mode } = makeMode(peer);
+    const said: CoapContent[] = [];
+    mode.register({
+      token: '01',
+      contentFormat: 42,
+      respond: (content) => {
+        if ((content.payload?.length ?? 0) > 1_100) {
+          throw new PushError('ERR_PUSH_OVERSIZE', 'too long');
+        }
+        said.push(content);
+      },
+    });
+    const entry = makeEntry([], { seq: 1, payload: new Uint8Array(1_101) });
+    if (peer.takesBlocks) {
+      mode.send(entry, 60);
+      t.like(partsOf(said)[1], { octets: 1_024, block: { number: 0, more: true, exponent: 6 } });
+    } else t.throws(() => mode.send(entry, 60), { code: 'ERR_PUSH_OVERSIZE' });
+  }
+});
+
+test('a client that reads no further for 15 seconds has what it has, and the next one comes', async (t) => {
+  const { clock, mode, told, send, register } = makeMode();
+  register('01', 42, 0);
+  mode.send(makeEntry([], { seq: 1, payload: new Uint8Array(100) }), 60);
+  clock.advance(14_999);
+  mode.read({ number: 1, more: false, exponent: 0 }, () => undefined);
+  clock.advance(14_999);
+  t.deepEqual(told, []);
+  clock.advance(1);
+  t.like(told, [{ outcome: { kind: 'sent' } }]);
+  t.regex((told[0]?.outcome as { detail?: string }).detail ?? '', /did not read it to its end/);
+  t.true(mode.ready);
+  const answers: CoapContent[] = [];
+  mode.read({ number: 2, more: false, exponent: 0 }, (content) => answers.push(content));
+  t.is(answers[0]?.code, CODE.NOT_FOUND, 'it is too late');
+  send();
+  await turn();
+  mode.surrender();
+  t.is(clock.pending, 0);
+});
+
+test('a block beyond the end is answered 4.00, and the layer that ends tells of what was being read', (t) => {
+  const { clock, mode, register, outcomes } = makeMode();
+  register('01', 42, 0);
+  mode.send(makeEntry([], { seq: 1, payload: new Uint8Array(32) }), 60);
+  const answers: CoapContent[] = [];
+  mode.read({ number: 2, more: false, exponent: 0 }, (content) => answers.push(content));
+  t.is(answers[0]?.code, CODE.BAD_REQUEST);
+  mode.surrender();
+  t.deepEqual(outcomes(), ['1 sent']);
+  t.is(clock.pending, 0);
 });
 
 const script = fc.array(

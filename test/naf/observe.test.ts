@@ -237,7 +237,7 @@ test('what is no registration is answered and changes nothing', async (t) => {
     uintOption(OPTION.OBSERVE, 2),
     { number: OPTION.OBSERVE, value: new Uint8Array(200) },
     { number: OPTION.ACCEPT, value: new Uint8Array(9) },
-    { number: OPTION.BLOCK2, value: EMPTY },
+    { number: OPTION.BLOCK1, value: EMPTY },
   ];
   junk.forEach((option, i) => {
     peer.get(Uint8Array.of(i), ...(i < 2 ? [option] : [OBSERVE, option]));
