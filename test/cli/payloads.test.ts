@@ -9,7 +9,7 @@ import { lines, payloads } from '../../src/cli/payloads.ts';
 import { call, jsonLines, startProcess, startUe, temporaryFolder } from '../support/command.ts';
 
 const UE = '001010000000001';
-const MOST = 131_072;
+const MOST = 16_777_216;
 
 /** The lines of a stream that comes in these chunks. */
 async function linesOf(...chunks: readonly (string | Uint8Array)[]): Promise<string[]> {
@@ -82,7 +82,7 @@ test('a line or file without end is refused when it is too long, not held', asyn
     const error = await t.throwsAsync(payloads(options, stream).next(), {
       code: 'ERR_PUSH_OVERSIZE',
     });
-    t.regex(error.message, /^(?:line 1|stdin) has more than 131072 octets, too many for a push/);
+    t.regex(error.message, /^(?:line 1|stdin) has more than 16777216 octets, too many for a push/);
     t.true(read() <= MOST + 4 * 65_536, 'no more than what its stream reads ahead');
     t.true(stream.destroyed);
   }
@@ -104,7 +104,7 @@ test('a file without end or beyond all measure is 1, with one line', async (t) =
     const { code, out, err } = await refused(t, ['-f', file], '');
     t.is(code, 1);
     t.is(out, '');
-    t.regex(err, /^naf-push: \/\S+ has more than 131072 octets.*\(ERR_PUSH_OVERSIZE\)\n$/);
+    t.regex(err, /^naf-push: \/\S+ has more than 16777216 octets.*\(ERR_PUSH_OVERSIZE\)\n$/);
   }
 });
 
@@ -120,7 +120,7 @@ test('lines before one without end are pushed, and settled before it is told', a
     jsonLines(naf.stdout).map(({ state }) => state),
     ['acked', 'acked'],
   );
-  t.regex(naf.stderr, /^naf-push: line 3 has more than 131072 octets.*\(ERR_PUSH_OVERSIZE\)\n$/);
+  t.regex(naf.stderr, /^naf-push: line 3 has more than 16777216 octets.*\(ERR_PUSH_OVERSIZE\)\n$/);
   t.deepEqual(
     jsonLines(ue.stdout).flatMap(({ payload }) => payload ?? []),
     ['one', 'two'],

@@ -128,7 +128,7 @@ test('lines that make no sense are told by number and passed over', async (t) =>
   naf.write(
     `${JSON.stringify({ ue: UE })}\n${line('x', { urgency: 'loud' })}${line('x', { colour: 1 })}`,
   );
-  naf.write(line('x'.repeat(200_000)));
+  naf.write(line('x'.repeat(17_000_000)));
   naf.write(line('good'));
   await naf.says(/"state":"acked".*\n/);
   const told = naf.stderr.trim().split('\n');
@@ -138,7 +138,7 @@ test('lines that make no sense are told by number and passed over', async (t) =>
   );
   t.is(told[0], 'naf-push: line 1: it is no JSON object');
   t.is(told[3], 'naf-push: line 4: give either "message" or "payloadBase64"');
-  t.regex(told[6] ?? '', /line 7: it has more than 131072 octets, too many for a push/);
+  t.regex(told[6] ?? '', /line 7: it has more than 16777216 octets, too many for a push/);
   const said = jsonLines(naf.stdout).slice(1);
   t.deepEqual(
     said.map((one) => [one['event'] ?? one['state'], one['line']]),
