@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { formatEndpoint } from '../../src/codec/address.ts';
 import { pskIdentityOf, type Announcement, type PushServer } from '../../src/index.ts';
-import { impi, openNaf } from '../support/ladder.ts';
+import { toHex } from '../../src/lib/bytes.ts';
+import { impi, nafFqdn, openNaf } from '../support/ladder.ts';
 import { isThere, testWith } from '../support/peers.ts';
 import { createSim } from '../support/sim.ts';
 import { policy } from '../support/tls.ts';
+import { compiledAlone } from './matrix/compiled.ts';
 
 const clients = ['coap-client-openssl', 'coap-client-gnutls'] as const;
 
@@ -91,14 +93,74 @@ for (const client of clients) {
     t.like(await waits, { state: 'dead', reason: 'expired', attempts: 0 });
   });
 
-  test(`${client} that asks for blocks is told that there are none`, async (t) => {
+  test(`${client} reads what is longer than the blocks that it asks for, and then what came after it`, async (t) => {
     const [suite] = suites;
     const naf = await openNaf(t, createSim(impi), {
       bootstrap: false,
       binding: { version: '1.2', suite },
+      policy: { ...policy, suites12: [suite] },
     });
-    const { printed, talk } = await run(client, naf, '-s', '1', '-b', '64');
-    t.regex(talk, /4\.02 option 23 is not known here/);
-    t.is(printed.trim(), '');
+    const observing = run(client, naf, '-s', '2', '-b', '64');
+    const texts = ['short', letters(64), letters(65), letters(20_000), 'after it'];
+    const receipts = await Promise.all(
+      texts.map((text) => naf.push(impi, Buffer.from(text), { ttlSeconds: 10 })),
+    );
+    for (const receipt of receipts) t.like(receipt, { state: 'taken', attempts: 1 });
+    const { printed, talk, code } = await observing;
+    t.log(talk.slice(0, 300));
+    t.is(printed.replaceAll('\n', ''), texts.join(''));
+    t.is(code, 0);
   });
+}
+
+for (const library of ['openssl', 'gnutls'] as const) {
+  const program = compiledAlone('libcoap-ue.c', `-lcoap-3-${library}`);
+  const test = testWith('libcoap3-dev', () => program !== undefined);
+
+  for (const most of [1_152, 5_000]) {
+    test(`a UE on libcoap and ${library} puts together what comes in blocks, of messages of ${most} octets`, async (t) => {
+      const [suite] = suites;
+      const naf = await openNaf(t, createSim(impi), {
+        bootstrap: false,
+        binding: { version: '1.2', suite },
+        policy: { ...policy, suites12: [suite] },
+      });
+      const { sa } = await naf.announce(impi);
+      const { host, port } = naf.address;
+      const payloads = [letters(10), letters(1_024), letters(most), letters(200_001), letters(3)];
+      const child = spawn(program?.[0] ?? '', [
+        ...[host, String(port), pskIdentityOf(sa.bTid), nafFqdn],
+        ...[String(most), String(payloads.length)],
+      ]);
+      t.teardown(() => child.kill('SIGKILL'));
+      child.stdin.end(`${toHex(sa.key)}\n`);
+      let said = '';
+      let talk = '';
+      child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      child.stderr.on('data', (chunk: Buffer) => (talk += chunk.toString()));
+      const closed = once(child, 'close');
+      const receipts = await Promise.all(
+        payloads.map((text) => naf.push(impi, Buffer.from(text), { ttlSeconds: 10 })),
+      );
+      for (const receipt of receipts) t.like(receipt, { state: 'acked', attempts: 1 });
+      const [code] = (await closed) as [number | null];
+      t.is(code, 0, talk);
+      t.deepEqual(
+        said.trim().split('\n'),
+        payloads.map((text) => `${text.length} ${fnv(text)}`),
+      );
+    });
+  }
+}
+
+/** As the UE in C does it. */
+function fnv(text: string): string {
+  let sum = 0x811c9dc5;
+  for (const octet of Buffer.from(text)) sum = Math.imul(sum ^ octet, 0x01000193) >>> 0;
+  return sum.toString(16).padStart(8, '0');
+}
+
+/** No two blocks of it are alike. */
+function letters(count: number): string {
+  return Array.from({ length: count }, (_, i) => ((i * i) % 36).toString(36)).join('');
 }

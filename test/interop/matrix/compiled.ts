@@ -18,6 +18,14 @@ export function compiledC(source: string, ...libraries: string[]): Program | und
   });
 }
 
+/** The same of a source that is a whole program. */
+export function compiledAlone(source: string, ...libraries: string[]): Program | undefined {
+  return once([source, ...libraries].join(' '), (folder) => {
+    const program = join(folder, [parse(source).name, ...libraries].join(''));
+    return isDone('cc', [sourceOf(source), '-o', program, ...libraries]) ? [program] : undefined;
+  });
+}
+
 /** The same of the class `NAME`, with a jar that names those that it needs. */
 export function compiledJava(name: string, jar: string): Program | undefined {
   return once(name, (folder) => {
