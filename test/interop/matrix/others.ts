@@ -77,10 +77,18 @@ export const others: readonly Other[] = [
     name: 'libcoap, Block',
     from: 'libcoap3-bin',
     version: coapClient,
-    proves:
-      'our CSM offers no Block-Wise-Transfer; a client that asks for blocks all the same is answered 4.02',
+    proves: 'pushes of up to 20,000 octets, read in blocks of 64 by Block2, and in order',
     file: 'interop/libcoap.test.ts',
-    titles: /asks for blocks/,
+    titles: /reads what is longer/,
+  },
+  {
+    name: 'libcoap, a UE in C',
+    from: 'libcoap3-dev',
+    version: coapClient,
+    proves:
+      'it takes PUTs, and puts 200,001 octets together by Block1: by BERT, and in blocks of 1,024 where its messages are short',
+    file: 'interop/libcoap.test.ts',
+    titles: /puts together/,
   },
   {
     name: 'tshark',
