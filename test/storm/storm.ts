@@ -252,7 +252,10 @@ class Storm {
     if (life?.end !== undefined || life === undefined || naf === undefined) return;
     for (let i = 0; i < count && naf.written - naf.receipts.length < WINDOW; i += 1) {
       const urgency = this.#serial % 5 === 0 ? 'high' : 'normal';
-      const push = { ue: UE, message: `${this.#serial}\n`, ttl: TTL_SECONDS, urgency };
+      // Some go in blocks, and are cut in the middle.
+      const length = this.#serial % 40 === 39 ? 200_000 : 0;
+      const message = `${String(this.#serial).padEnd(length)}\n`;
+      const push = { ue: UE, message, ttl: TTL_SECONDS, urgency };
       life.write(`${JSON.stringify(push)}\n`);
       this.#serial += 1;
       naf.written += 1;
