@@ -100,6 +100,7 @@ export type {
   SaTerms,
   SaWake,
 } from './sa/association.ts';
+export type { EndedLog, EndedRecord } from './sa/ended.ts';
 export type { Resumption } from './sa/sessions.ts';
 export { openSaFile } from './store/sa-file.ts';
 export type { SaFileOptions } from './store/sa-file.ts';

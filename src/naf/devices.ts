@@ -74,7 +74,11 @@ export class Devices implements LayerOwner {
       connect: () => options.advertise ?? specified(options.address()),
     };
     this.arrivals = options.acceptBootstrapped
-      ? new UbArrivals({ ...this.#announcer, ended: options.ended })
+      ? new UbArrivals({
+          ...this.#announcer,
+          ended: options.ended,
+          endedLog: options.saStore?.ended,
+        })
       : undefined;
     this.#terms = this.#deviceTerms();
     this.#settings = {

@@ -6,11 +6,14 @@ import { wipe } from '../lib/bytes.ts';
 import { publish } from '../lib/events.ts';
 import { recentSet } from '../lib/limits.ts';
 import { announce, type Closed } from '../sa/association.ts';
+import { Ended, type EndedLog } from '../sa/ended.ts';
 import type { AnnouncerOptions } from './announcer.ts';
 
 export interface UbArrivalsOptions extends Omit<AnnouncerOptions, 'uiccOrMe' | 'connect'> {
   /** Aborts when nobody is let in any more. */
   readonly ended: AbortSignal;
+  /** Where it is written whose associations have ended; absent: that is forgotten with the process. */
+  readonly endedLog?: EndedLog | undefined;
 }
 
 /** One B-TID that the BSF is asked for, by any number of handshakes. */
@@ -37,9 +40,9 @@ export class UbArrivals {
 
   constructor(options: UbArrivalsOptions) {
     this.#options = options;
-    const { clock, ended } = options;
+    const { clock, ended, endedLog } = options;
     this.#unknown = recentSet(clock, { entries: MAX_UNKNOWN, forMs: UNKNOWN_MS });
-    this.#over = recentSet(clock, { entries: MAX_OVER, forMs: Infinity });
+    this.#over = new Ended(clock, endedLog);
     ended.addEventListener('abort', () => {
       for (const abort of this.#asked) abort.abort(ended.reason);
     });
@@ -167,5 +170,4 @@ function bTidIn(identity: string): BTid | undefined {
 const MAX_ASKING = 128;
 const MAX_UNKNOWN = 10_000;
 const UNKNOWN_MS = 30_000;
-const MAX_OVER = 100_000;
 const MAX_UNPROVED = 1_024;

@@ -10,6 +10,7 @@ import {
 } from '../ids.ts';
 import { equalSecret, requireOctets, wipe } from '../lib/bytes.ts';
 import type { TlsBinding } from '../lib/suites.ts';
+import type { EndedLog } from './ended.ts';
 
 /** What both ends agree on. One association has one NAF and one TLS binding (RFC 9257). */
 export interface SaTerms {
@@ -59,6 +60,8 @@ export interface SaStore {
   put(record: SaRecord): void;
   /** Its keys are overwritten when it returns. @throws StoreError. */
   delete(bTid: BTid): void;
+  /** Which of them must not come back; absent: a NAF knows that only as long as it lives. Closed with the rest. */
+  readonly ended?: EndedLog;
   /** Frees what it holds; again has no effect. */
   close(): void;
 }

@@ -5,6 +5,7 @@ import { StoreError } from '../errors.ts';
 import type { BTid } from '../ids.ts';
 import { EMPTY, requireOctets } from '../lib/bytes.ts';
 import type { SaRecord, SaStore } from '../sa/association.ts';
+import { openEndedLog } from './ended-log.ts';
 import { decodeSa, encodeSa } from './sa-record.ts';
 import { decodeRecord, encodeRecord, SLOT_OCTETS } from './slots.ts';
 import { isSystemError, makeFolder, unusable } from './unusable.ts';
@@ -19,7 +20,8 @@ export interface SaFileOptions {
 
 /**
  * Opens `<folder>/associations`, mode 0600. A slot that is damaged, or that another store key sealed,
- * counts as free: its association is bootstrapped anew. A process that is killed loses nothing.
+ * counts as free: its association is bootstrapped anew. A process that is killed loses nothing. Beside it
+ * stands `<folder>/ended`, once something is in it.
  * @throws StoreError ERR_STORE_UNAVAILABLE, also from each function of the result.
  */
 export function openSaFile({ folder, storeKey }: SaFileOptions): SaStore {
@@ -65,7 +67,9 @@ export function openSaFile({ folder, storeKey }: SaFileOptions): SaStore {
     });
   };
 
+  const ended = openEndedLog(join(folder, 'ended'));
   return {
+    ended,
     recover() {
       const all = recovered;
       recovered = [];
@@ -91,6 +95,7 @@ export function openSaFile({ folder, storeKey }: SaFileOptions): SaStore {
       if (closed) return;
       closed = true;
       closeSync(descriptor);
+      ended.close();
     },
   };
 }

@@ -28,17 +28,21 @@ async function start(t: ExecutionContext, { mayLearnImpi }: { mayLearnImpi: bool
     ...['--state', join(folder, 'bsf')],
   ]);
   const { ub } = JSON.parse(await bsf.says(/\{"event":"ready".*\n/)) as { ub: string };
-  const naf = startProcess(t, 'naf-push', [
-    ...['serve', '--json', '-v', '--accept-bootstrapped', '--naf', nafFqdn],
-    ...['--bsf', socket, '--bsf-secret', secret, '--trigger', 'udp://127.0.0.1:9'],
-    ...['--state', join(folder, 'naf')],
-  ]);
-  const { tls } = JSON.parse(await naf.says(/\{"event":"ready".*\n/)) as { tls: string };
+  const startNaf = async (listen = '127.0.0.1:0') => {
+    const naf = startProcess(t, 'naf-push', [
+      ...['serve', '--json', '-v', '--accept-bootstrapped', '--naf', nafFqdn, '--listen', listen],
+      ...['--bsf', socket, '--bsf-secret', secret, '--trigger', 'udp://127.0.0.1:9'],
+      ...['--state', join(folder, 'naf')],
+    ]);
+    const { tls } = JSON.parse(await naf.says(/\{"event":"ready".*\n/)) as { tls: string };
+    return { naf, tls };
+  };
+  const { naf, tls } = await startNaf();
   const args = [
     ...['--trigger', 'udp://127.0.0.1:0', '--state', join(folder, 'ue')],
     ...['--bootstrap', ub, '--naf', nafFqdn, '--connect', tls],
   ];
-  return { naf, args };
+  return { naf, args, tls, startNaf, state: join(folder, 'naf') };
 }
 
 test('the layer is open before anything is pushed, and no trigger is sent', async (t) => {
@@ -54,6 +58,23 @@ test('the layer is open before anything is pushed, and no trigger is sent', asyn
   );
   await naf.says(/"id".*\n.*"id".*\n/);
   t.false(naf.stderr.includes('gba:trigger:sent'));
+});
+
+test('a key that was revoked opens nothing after a restart of the NAF, while the BSF has it still', async (t) => {
+  const { naf, args, tls, startNaf, state } = await start(t, { mayLearnImpi: true });
+  const device = startProcess(t, 'ue-listen', [...args, '--json', '-v']);
+  await naf.says(/"gba:layer:opened"/);
+  const bTid = /"gba:layer:opened".*"bTid":"([^"]+)"/.exec(naf.stderr)?.[1] ?? '';
+  // It does not hear that it is revoked: it dials again, with what it has.
+  device.kill();
+  await device.ended;
+  t.is(await call(t, 'naf-push', ['sa', 'revoke', bTid, '--state', state]).ended, 0);
+  naf.kill();
+  await naf.ended;
+  const { naf: next } = await startNaf(tls);
+  startProcess(t, 'ue-listen', args);
+  const refused = await next.says(/"event":"gba:tls:refused".*\n/);
+  t.true(refused.includes(`${bTid} has ended here`), refused);
 });
 
 test('a NAF that may not learn whose a key is lets nobody in, and says why', async (t) => {
