@@ -1,17 +1,9 @@
-/** The handled set on disk: an append-only text file, one line a record, safe against `kill -9`. */
-import {
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+/** The handled set on disk: one line a record, safe against `kill -9`. */
 import { dirname } from 'node:path';
-import { reasonOf, StoreError } from '../errors.ts';
+import { StoreError } from '../errors.ts';
 import type { HandledLog, HandledRecord } from '../ports.ts';
+import { openLineLog, readLines } from './line-log.ts';
+import { isSystemError, makeFolder, unusable } from './unusable.ts';
 
 const LETTERS = { started: 'S', done: 'D', refused: 'R', forgotten: 'F' } as const;
 const STATES = new Map(
@@ -25,63 +17,26 @@ const LINE = /^([SDRF]) (\d{1,15}) ([A-Za-z0-9_-]{43}) (\S{1,200})$/;
  * @throws StoreError ERR_STORE_UNAVAILABLE, ERR_STORE_CORRUPT (a whole line that is no record).
  */
 export function openHandledLog(file: string): HandledLog {
-  const { recovered, octets } = attempt(file, () => {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    return readRecords(file);
-  });
-  let descriptor = attempt(file, () => openSync(file, 'a', 0o600));
-  let size = octets;
-  let closed = false;
-  attempt(file, () => {
-    ftruncateSync(descriptor, size);
-  });
-  /** The number of a closed descriptor may be another file's by now. */
-  const write = (action: () => void): void => {
-    attempt(file, () => {
-      if (closed) throw new Error('the log is closed');
-      action();
-    });
-  };
-
+  try {
+    makeFolder(dirname(file));
+  } catch (error) {
+    throw isSystemError(error) ? unusable(file, error) : error;
+  }
+  const { lines, octets } = readLines(file);
+  const recovered = lines.map((line, i) => parseRecord(line, `${file}:${i + 1}`));
+  const log = openLineLog(file, octets);
   return {
     recovered,
     append(records) {
-      // ASCII: as many octets as characters.
-      let lines = '';
-      for (const record of records) lines += formatRecord(record);
-      write(() => {
-        try {
-          if (writeSync(descriptor, lines, null, 'latin1') < lines.length)
-            throw new Error('the disk is full');
-          size += lines.length;
-        } catch (error) {
-          // Half a line in the middle would make the file unreadable.
-          ftruncateSync(descriptor, size);
-          throw error;
-        }
-      });
+      let text = '';
+      for (const record of records) text += formatRecord(record);
+      log.append(text);
     },
     compact(live) {
-      write(() => {
-        const fresh = `${file}.new`;
-        const lines = Buffer.from(Array.from(live, formatRecord).join(''));
-        writeFileSync(fresh, lines, { mode: 0o600 });
-        const [old, next] = [descriptor, openSync(fresh, 'a')];
-        try {
-          renameSync(fresh, file);
-        } catch (error) {
-          closeSync(next);
-          throw error;
-        }
-        descriptor = next;
-        size = lines.length;
-        closeSync(old);
-      });
+      log.replace(Array.from(live, formatRecord).join(''));
     },
     close() {
-      if (closed) return;
-      closed = true;
-      closeSync(descriptor);
+      log.close();
     },
   };
 }
@@ -100,44 +55,13 @@ function formatRecord({ key, digest, state, until }: HandledRecord): string {
   return `${LETTERS[state]} ${until} ${digest} ${key}\n`;
 }
 
-/** The records of all whole lines, and how many octets those lines have. */
-function readRecords(file: string): { recovered: HandledRecord[]; octets: number } {
-  let text: string;
-  try {
-    text = readFileSync(file, 'latin1');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { recovered: [], octets: 0 };
-    throw error;
-  }
-  const octets = text.lastIndexOf('\n') + 1;
-  const lines = text.slice(0, octets).split('\n').slice(0, -1);
-  const recovered = lines.map((line, i) => {
-    const [, letter = '', until, digest = '', key = ''] = LINE.exec(line) ?? [];
-    const state = STATES.get(letter as (typeof LETTERS)['started']);
-    if (state === undefined) {
-      throw new StoreError(
-        'ERR_STORE_CORRUPT',
-        `${file}:${i + 1} is no record of a handled push: move the file away to start afresh ` +
-          '(pushes that were handled before may then be handled again)',
-      );
-    }
-    return {
-      key,
-      digest,
-      state,
-      until: Number(until),
-    };
-  });
-  return { recovered, octets };
-}
-
-function attempt<T>(file: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof StoreError) throw error;
-    throw new StoreError('ERR_STORE_UNAVAILABLE', `cannot use ${file}: ${reasonOf(error)}`, {
-      cause: error,
-    });
-  }
+function parseRecord(line: string, where: string): HandledRecord {
+  const [, letter = '', until, digest = '', key = ''] = LINE.exec(line) ?? [];
+  const state = STATES.get(letter as (typeof LETTERS)['started']);
+  if (state !== undefined) return { key, digest, state, until: Number(until) };
+  throw new StoreError(
+    'ERR_STORE_CORRUPT',
+    `${where} is no record of a handled push: move the file away to start afresh ` +
+      '(pushes that were handled before may then be handled again)',
+  );
 }
