@@ -1,5 +1,6 @@
 /** `naf-push bench`: what reuse is worth between a NAF and a UE that the user runs. */
 import type { Command } from 'commander';
+import { LONGEST_PUSH } from '../codec/push.ts';
 import type { GbaErrorCode } from '../errors.ts';
 import { sleep, systemClock } from '../lib/clock.ts';
 import { Figures } from './bench-figures.ts';
@@ -71,7 +72,7 @@ export function addBenchCommand(program: Command, io: CommandIo): void {
       wholeNumber(1, MOST_AT_ONCE),
       32,
     )
-    .option('--size <octets>', 'of each payload', wholeNumber(MARK.length, 65_536), 100)
+    .option('--size <octets>', 'of each payload', wholeNumber(MARK.length, LONGEST_PUSH), 100)
     .option(
       '--trigger <address>',
       'where the UE hears triggers: udp://host:port, tcp://host:port, or exec:PROGRAM to bring them',

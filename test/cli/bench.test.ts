@@ -143,7 +143,7 @@ test.serial(
 
 test.serial('what makes no sense is a usage error that says what would', async (t) => {
   const wrong: readonly (readonly [readonly string[], RegExp])[] = [
-    [['--size', '13'], /expected a whole number from 14 to 65536/i],
+    [['--size', '13'], /expected a whole number from 14 to 8388608/i],
     [['--modes', 'reuse,resume'], /Expected some of reuse,reconnect,bootstrap, not "resume"/],
     [['--window', '0'], /expected a whole number from 1 to 1024/i],
     [['--pushes', '10001'], /expected a whole number from 1 to 10000/i],
