@@ -40,7 +40,11 @@ export function readPushBlock({ options }: CoapMessage): PushBlock | undefined {
   const block = findBlock1(options);
   if (block === undefined) return undefined;
   const tag = findOption(options, OPTION.REQUEST_TAG)?.value ?? NO_TAG;
-  return { block, tag, size: findUint(options, OPTION.SIZE1) };
+  return {
+    block,
+    tag: tag.length > LONGEST_TAG ? NO_TAG : tag,
+    size: findUint(options, OPTION.SIZE1),
+  };
 }
 
 /** To the last block, or one that ends it all: what the push comes to. */
@@ -83,3 +87,5 @@ function echo(block: Block) {
 }
 
 const NO_TAG = new Uint8Array();
+/** A longer one says nothing: it is elective (RFC 7252 5.4.3). */
+const LONGEST_TAG = 8;

@@ -145,11 +145,12 @@ export class UeLayer {
   #onBlock(message: PushMessage, request: ReceivedMessage, respond: Respond): void {
     const part = readPushBlock(request);
     if (part === undefined) return;
-    this.#bodies ??= new Bodies();
+    this.#bodies ??= new Bodies(this.#options.clock);
     const taken = this.#bodies.take(message, part);
     if ('answer' in taken) return respond(taken.answer);
+    const { block } = part;
     this.#submit(taken.whole, (answer) => {
-      respond(pushBlockAnswer(answer, part.block));
+      respond(pushBlockAnswer(answer, block));
     });
   }
 

@@ -8,6 +8,7 @@ import { parsePushId } from '../../src/ids.ts';
 import { EMPTY } from '../../src/lib/bytes.ts';
 import { Bodies, type Taken } from '../../src/ue/bodies.ts';
 import { overTheWire } from '../support/coap.ts';
+import { manualClock } from '../support/manual-clock.ts';
 
 const LARGE = { exponent: BERT, most: 16_384 };
 
@@ -45,7 +46,7 @@ test('a body in blocks of any size is one push, whatever else comes between them
   const exponents = fc.nat({ max: BERT });
   fc.assert(
     fc.property(payloads, exponents, fc.infiniteStream(fc.nat()), (bodies, exponent, turns) => {
-      const taking = new Bodies();
+      const taking = new Bodies(manualClock());
       const left = bodies.map((payload, i) => ({ push: pushOf(`id-${i}`, payload), offset: 0 }));
       while (left.length > 0) {
         const at = (turns.next().value ?? 0) % left.length;
@@ -69,7 +70,7 @@ test('a body in blocks of any size is one push, whatever else comes between them
 });
 
 test('each block is answered by its own number', (t) => {
-  const bodies = new Bodies();
+  const bodies = new Bodies(manualClock());
   const push = pushOf('a', new Uint8Array(40_000));
   giveAt(bodies, push, 0);
   const second = giveAt(bodies, push, 16_384);
@@ -82,7 +83,7 @@ test('each block is answered by its own number', (t) => {
 test('a block that does not follow is answered 4.08, and what was there is gone', (t) => {
   const push = pushOf('a', new Uint8Array(60_000));
   for (const offset of [0, 16_384, 49_152]) {
-    const bodies = new Bodies();
+    const bodies = new Bodies(manualClock());
     t.is(codeOf(giveAt(bodies, push, 0)), CODE.CONTINUE);
     if (offset === 0) giveAt(bodies, push, 16_384);
     const wrong = offset === 0 ? giveAt(bodies, push, 16_384) : giveAt(bodies, push, offset);
@@ -95,7 +96,7 @@ test('a block that does not follow is answered 4.08, and what was there is gone'
 });
 
 test('blocks of two bodies are never joined: another tag is answered 4.08', (t) => {
-  const bodies = new Bodies();
+  const bodies = new Bodies(manualClock());
   const push = pushOf('a', new Uint8Array(40_000));
   const first = blockAt(push.payload, 0, LARGE);
   const second = blockAt(push.payload, 16_384, LARGE);
@@ -105,7 +106,7 @@ test('blocks of two bodies are never joined: another tag is answered 4.08', (t) 
 });
 
 test('a first block begins anew', (t) => {
-  const bodies = new Bodies();
+  const bodies = new Bodies(manualClock());
   const [old, fresh] = [new Uint8Array(40_000).fill(1), new Uint8Array(20_000).fill(2)];
   giveAt(bodies, pushOf('a', old), 0);
   giveAt(bodies, pushOf('a', old), 16_384);
@@ -115,12 +116,12 @@ test('a first block begins anew', (t) => {
 });
 
 test('a body of more than 8 MiB is refused with 4.13, at its first block where that tells', (t) => {
-  const told = giveAt(new Bodies(), pushOf('a', new Uint8Array(LONGEST_PUSH + 1)), 0);
+  const told = giveAt(new Bodies(manualClock()), pushOf('a', new Uint8Array(LONGEST_PUSH + 1)), 0);
   t.is(codeOf(told), CODE.REQUEST_ENTITY_TOO_LARGE);
   if (!('answer' in told)) return;
   t.is(readBlockAnswer(overTheWire(told.answer).options).most, LONGEST_PUSH);
 
-  const bodies = new Bodies();
+  const bodies = new Bodies(manualClock());
   const push = pushOf('b', new Uint8Array(10));
   const octets = new Uint8Array(65_536);
   for (let number = 0; number < LONGEST_PUSH / 1_024; number += 64) {
@@ -131,8 +132,8 @@ test('a body of more than 8 MiB is refused with 4.13, at its first block where t
   t.is(codeOf(give(bodies, push, last, Uint8Array.of(1))), CODE.REQUEST_ENTITY_TOO_LARGE);
 });
 
-test('all that are under way have no more than 8 MiB together; the one that goes beyond comes later', (t) => {
-  const bodies = new Bodies();
+test('all that are under way have room for 8 MiB together; the one that wants more comes later', (t) => {
+  const bodies = new Bodies(manualClock());
   const octets = new Uint8Array(65_536);
   const fill = (id: string, count: number): number | undefined => {
     let code: number | undefined;
@@ -143,15 +144,65 @@ test('all that are under way have no more than 8 MiB together; the one that goes
     return code;
   };
   t.is(fill('a', 100), CODE.CONTINUE);
-  t.is(fill('b', 28), CODE.CONTINUE);
-  t.is(fill('c', 1), CODE.SERVICE_UNAVAILABLE);
-  const last = { number: 28 * 64, more: false, exponent: BERT };
-  t.is(codeOf(give(bodies, pushOf('b', EMPTY), last, octets)), CODE.SERVICE_UNAVAILABLE);
-  t.is(fill('c', 28), CODE.CONTINUE, 'what b had is free again');
+  t.is(fill('b', 1), CODE.SERVICE_UNAVAILABLE, 'the room of a doubles');
+  const last = { number: 100 * 64, more: false, exponent: BERT };
+  t.true('whole' in give(bodies, pushOf('a', EMPTY), last, octets));
+  t.is(fill('b', 28), CODE.CONTINUE, 'what a had is free again');
+});
+
+test('one whose size is told has its room from the first block on, and no more than that', (t) => {
+  const bodies = new Bodies(manualClock());
+  const [a, b] = [pushOf('a', new Uint8Array(5_000_000)), pushOf('b', new Uint8Array(4_000_000))];
+  t.is(codeOf(giveAt(bodies, a, 0)), CODE.CONTINUE);
+  t.is(codeOf(giveAt(bodies, b, 0)), CODE.SERVICE_UNAVAILABLE);
+  t.is(codeOf(giveAt(bodies, pushOf('c', new Uint8Array(3_388_608)), 0)), CODE.CONTINUE);
+  let taken: Taken | undefined;
+  for (let offset = 16_384; offset < 5_000_000; offset += 16_384) taken = giveAt(bodies, a, offset);
+  if (taken === undefined || !('whole' in taken)) return t.fail();
+  t.is(taken.whole.payload.buffer.byteLength, 5_000_000);
+  t.is(codeOf(giveAt(bodies, b, 0)), CODE.CONTINUE);
+});
+
+test('what is handed on takes up no more than it has, also when nobody said its size', (t) => {
+  const bodies = new Bodies(manualClock());
+  const octets = new Uint8Array(65_536);
+  let taken: Taken | undefined;
+  for (let n = 0; n < 5; n += 1) {
+    const block = { number: 64 * n, more: n < 4, exponent: BERT };
+    taken = give(bodies, pushOf('a', EMPTY), block, octets);
+  }
+  if (taken === undefined || !('whole' in taken)) return t.fail();
+  t.is(taken.whole.payload.buffer.byteLength, 5 * 65_536);
+});
+
+test('one that gets no block for a minute gives way', (t) => {
+  const clock = manualClock();
+  const bodies = new Bodies(clock);
+  const [left, next] = [
+    pushOf('a', new Uint8Array(8_000_000)),
+    pushOf('b', new Uint8Array(800_000)),
+  ];
+  giveAt(bodies, left, 0);
+  clock.advance(59_999);
+  t.is(codeOf(giveAt(bodies, next, 0)), CODE.SERVICE_UNAVAILABLE);
+  giveAt(bodies, left, 16_384);
+  clock.advance(59_999);
+  t.is(codeOf(giveAt(bodies, next, 0)), CODE.SERVICE_UNAVAILABLE, 'its last block counts');
+  clock.advance(1);
+  t.is(codeOf(giveAt(bodies, next, 0)), CODE.CONTINUE);
+  t.is(codeOf(giveAt(bodies, left, 32_768)), CODE.REQUEST_ENTITY_INCOMPLETE);
+});
+
+test('a Request-Tag of more than 8 octets says nothing', (t) => {
+  const push = pushOf('a', new Uint8Array(20_000));
+  const { block, payload } = blockAt(push.payload, 0, LARGE);
+  const tag = new Uint8Array(9);
+  const message = overTheWire(pushBlockRequest(push, 60, { block, tag }, payload));
+  t.is(readPushBlock(message)?.tag.length, 0);
 });
 
 test('of more than four at once the one that began first makes room', (t) => {
-  const bodies = new Bodies();
+  const bodies = new Bodies(manualClock());
   const pushes = Array.from('abcde', (id) => pushOf(id, new Uint8Array(20_000)));
   for (const push of pushes) giveAt(bodies, push, 0);
   const [a, b] = pushes;
@@ -170,14 +221,14 @@ test('a block that is not as long as it must be is malformed', (t) => {
     [false, 0, 17],
   ] as const) {
     const block = { number: 0, more, exponent };
-    t.throws(() => give(new Bodies(), push, block, new Uint8Array(octets)), {
+    t.throws(() => give(new Bodies(manualClock()), push, block, new Uint8Array(octets)), {
       code: 'ERR_COAP_MALFORMED',
     });
   }
 });
 
 test('what a message has beside a block is not kept alive with it', (t) => {
-  const bodies = new Bodies();
+  const bodies = new Bodies(manualClock());
   const push = pushOf('a', new Uint8Array(20_000).fill(5));
   const first = blockAt(push.payload, 0, LARGE);
   const message = overTheWire(
