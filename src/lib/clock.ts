@@ -91,3 +91,11 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/** Resolves when `work` is settled, or after `ms` without it. What it comes to is left to whoever else waits for it. */
+export async function patiently(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  const quietly = (waited: Promise<unknown>): Promise<unknown> => waited.catch(() => undefined);
+  await Promise.race([quietly(sleep(clock, ms, done.signal)), quietly(work)]);
+  done.abort();
+}

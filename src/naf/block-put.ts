@@ -28,6 +28,8 @@ export class BlockPut {
   #most = LONGEST_BERT;
   #offset = 0;
   #restarts = 0;
+  /** Its last block went out: from then on the UE may have handled it. */
+  #isOut = true;
 
   constructor(options: BlockPutOptions) {
     this.#options = options;
@@ -38,9 +40,14 @@ export class BlockPut {
 
   /** Sends the first block. @throws PushError ERR_PUSH_OVERSIZE when the UE takes not even the smallest. */
   start(): void {
+    this.#send();
+  }
+
+  /** The next block, as large as the UE takes it: it may say anew what it takes. */
+  #send(): void {
     for (;;) {
       try {
-        this.#send();
+        this.#request();
         return;
       } catch (error) {
         if (!(error instanceof PushError) || !this.#makeSmaller()) throw error;
@@ -48,7 +55,7 @@ export class BlockPut {
     }
   }
 
-  #send(): void {
+  #request(): void {
     const { channel, entry, ttlSeconds } = this.#options;
     const size = { exponent: this.#exponent, most: this.#most };
     const { block, payload } = blockAt(entry.payload, this.#offset, size);
@@ -56,6 +63,7 @@ export class BlockPut {
     channel.request(request, (outcome) => {
       this.#heard(outcome, block, payload.length);
     });
+    this.#count(!block.more);
   }
 
   #makeSmaller(): boolean {
@@ -71,12 +79,24 @@ export class BlockPut {
     if (outcome instanceof GbaError) return layer.giveBack(entry);
     try {
       if (this.#goesOn(outcome, block, sent)) this.#send();
-      else if (block.more && isSuccess(outcome.code)) layer.tell(entry, NOT_JOINED);
-      else layer.tell(entry, outcomeOf(outcome, entry));
+      else if (block.more && isSuccess(outcome.code)) this.#tell(NOT_JOINED);
+      else this.#tell(outcomeOf(outcome, entry));
     } catch (error) {
       const unreadable = error instanceof CodecError;
-      layer.tell(entry, unreadable ? UNREADABLE : { kind: 'too-large', detail: reasonOf(error) });
+      this.#tell(unreadable ? UNREADABLE : { kind: 'too-large', detail: reasonOf(error) });
     }
+  }
+
+  /** An answer counts for a push that is out (`Entry.unanswered`). */
+  #tell(outcome: Outcome): void {
+    this.#count(true);
+    this.#options.layer.tell(this.#options.entry, outcome);
+  }
+
+  #count(isOut: boolean): void {
+    if (isOut === this.#isOut) return;
+    this.#isOut = isOut;
+    this.#options.entry.unanswered += isOut ? 1 : -1;
   }
 
   /** Whether there is a block to be sent after this answer; then it is the one at the offset. */
@@ -102,10 +122,14 @@ export class BlockPut {
   }
 }
 
-/** What a 4.13 to a push that was sent whole comes to: the size of the blocks that the UE may take it in, if any. */
+/** After a 4.13 to a push that was sent whole: the size of the blocks in which the UE may take it, if in any. */
 export function exponentAfter({ options }: CoapMessage, octets: number): number | undefined {
-  const { block, most = Infinity } = readBlockAnswer(options);
-  return octets > most ? undefined : Math.min(block?.exponent ?? LARGEST_BLOCK, LARGEST_BLOCK);
+  try {
+    const { block, most = Infinity } = readBlockAnswer(options);
+    return octets > most ? undefined : Math.min(block?.exponent ?? LARGEST_BLOCK, LARGEST_BLOCK);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Every answer makes some sense: one that does not is no answer for good, and the push goes out again. */

@@ -4,13 +4,14 @@ import type { Entry } from './entry.ts';
 
 /** Taken slots at the front are kept until there are as many: moving the rest each time would cost more. */
 const SPARE_SLOTS = 64;
+const NONE: readonly Entry[] = [];
 
 export class Lane {
   readonly urgency: Urgency;
   /** After "not now": nothing goes out before this monotonic time. */
   heldUntil = 0;
-  /** It takes many messages: nothing else goes out before it has an outcome, for the UE would have that first. */
-  long: Entry | undefined;
+  /** Out, and in many messages: nothing later goes out before they have an outcome, for the UE would have that first. */
+  #long: readonly Entry[] = NONE;
   #slots: (Entry | undefined)[] = [];
   #head = 0;
 
@@ -18,8 +19,24 @@ export class Lane {
     this.urgency = urgency;
   }
 
+  /** Nothing goes out at `now`, monotonic ms. */
   isHeld(now: number): boolean {
-    return this.long !== undefined || this.heldUntil > now;
+    if (this.heldUntil > now) return true;
+    if (this.#long.length === 0) return false;
+    const next = this.#slots[this.#head]?.seq ?? Infinity;
+    return this.#long.some(({ seq }) => seq < next);
+  }
+
+  /** Later ones wait for this one, which is out. */
+  waitFor(entry: Entry): void {
+    this.#long = [...this.#long, entry];
+  }
+
+  /** Nothing waits for it any more; false when nothing did. */
+  free(entry: Entry): boolean {
+    if (!this.#long.includes(entry)) return false;
+    this.#long = this.#long.filter((long) => long !== entry);
+    return true;
   }
 
   get waiting(): number {

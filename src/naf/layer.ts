@@ -7,7 +7,7 @@ import { NOTHING_NOW, parseUeRequest } from '../codec/ue-request.ts';
 import { GbaError } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
 import { toHex } from '../lib/bytes.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import { patiently, type Clock, type Timer } from '../lib/clock.ts';
 import { Channel } from '../net/channel.ts';
 import type { ChannelEnd, ChannelOwner, ChannelSettings, Respond } from '../net/channel-types.ts';
 import type { SecuredSocket } from '../net/secured-socket.ts';
@@ -65,6 +65,7 @@ export class Layer implements ChannelOwner {
   /** The UE itself has said so. */
   #takesPuts = false;
   #open = false;
+  #draining = false;
 
   constructor({ secured, term, via, device, owner, settings }: LayerOptions) {
     const { clock } = settings;
@@ -99,12 +100,12 @@ export class Layer implements ChannelOwner {
 
   /** True while another push may go out at once. */
   get writable(): boolean {
-    return this.#open && this.#pushes.ready && this.#channel.writable;
+    return this.#open && !this.#draining && this.#pushes.ready && this.#channel.writable;
   }
 
   /** True when it takes no more pushes: it ends when those that are out have their outcome. */
   get releasing(): boolean {
-    return this.#channel.releasing;
+    return this.#draining || this.#channel.releasing;
   }
 
   /** True when the UE has said that it takes pushes by PUT, so that it may know offers too. */
@@ -183,7 +184,10 @@ export class Layer implements ChannelOwner {
 
   /** Takes no more pushes; ends when those that are out are answered, or after a while all the same. */
   async drain(): Promise<void> {
-    await this.#channel.drain({ withinMs: Math.min(DRAIN_MS, this.#leftMs) });
+    this.#draining = true;
+    const withinMs = Math.min(DRAIN_MS, this.#leftMs);
+    if (this.#pushes.midBody) await patiently(this.#clock, withinMs, this.settled());
+    await this.#channel.drain({ withinMs });
   }
 
   close(): void {

@@ -7,7 +7,7 @@ import type { DeadReason, Entry, Outcome, PushState, Receipt } from './entry.ts'
 import { Lane } from './lane.ts';
 
 /** What a TTL of 0 means (RFC 8030 5.2). */
-const NO_LAYER = 'no layer was open, and with a TTL of 0 a push waits for none';
+const WAITED = 'no layer was open and free, and with a TTL of 0 a push waits for none';
 /** A UE that says "not now, but at once again" must not keep both ends busy. */
 const LEAST_PAUSE_MS = 100;
 
@@ -53,8 +53,9 @@ export class Outbox {
   /** Puts entries back that went out without an outcome, before all later ones of their urgency. */
   putBack(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      this.#free(entry);
-      this.#laneOf(entry).putBack(entry);
+      const lane = this.#laneOf(entry);
+      lane.free(entry);
+      lane.putBack(entry);
     }
     this.#queued += entries.length;
   }
@@ -70,7 +71,7 @@ export class Outbox {
 
   /** An entry that was taken takes many messages: later ones of its urgency wait for its outcome. */
   takesLong(entry: Entry): void {
-    this.#laneOf(entry).long = entry;
+    this.#laneOf(entry).waitFor(entry);
   }
 
   /**
@@ -78,7 +79,7 @@ export class Outbox {
    * ones waited for it.
    */
   told(entry: Entry, outcome: Outcome, now: number): boolean {
-    const freed = this.#free(entry);
+    const freed = this.#laneOf(entry).free(entry);
     this.#act(entry, outcome, now);
     return freed;
   }
@@ -126,7 +127,7 @@ export class Outbox {
     this.#queued -= late.length;
     for (const entry of late) {
       const { ttlSeconds } = entry;
-      const why = ttlSeconds > 0 ? 'its time to live was over' : NO_LAYER;
+      const why = ttlSeconds > 0 ? 'its time to live was over' : WAITED;
       this.#die(entry, now, 'expired', detailOf(why, entry));
     }
     return Math.min(...this.#lanes.map((lane) => lane.nextDeadline()));
@@ -175,13 +176,6 @@ export class Outbox {
         push: attempts === 0 ? 0 : now - sentAt,
       },
     };
-  }
-
-  #free(entry: Entry): boolean {
-    const lane = this.#laneOf(entry);
-    if (lane.long !== entry) return false;
-    lane.long = undefined;
-    return true;
   }
 
   #laneOf({ urgency }: Entry): Lane {

@@ -3,7 +3,7 @@ import { formatEndpoint, type Endpoint } from '../codec/address.ts';
 import { OCTET_STREAM } from '../codec/push.ts';
 import { ChannelError } from '../errors.ts';
 import type { BTid, Impi } from '../ids.ts';
-import { sleep, systemClock, type Clock } from '../lib/clock.ts';
+import { patiently, systemClock, type Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import { listenPsk, type PskServer } from '../net/psk-server.ts';
 import type { LiveSa } from '../sa/association.ts';
@@ -155,11 +155,8 @@ export class PushServer {
     this.#devices.stop();
     const { layers } = this.#devices;
     await Promise.all(layers.map((layer) => layer.settled()));
-    const goodbye = new AbortController();
-    const patience = sleep(this.#clock, GOODBYE_MS, goodbye.signal).catch(() => undefined);
     const end = (layer: Layer) => (this.#options.saStore ? layer.drain() : layer.forget());
-    await Promise.race([patience, Promise.allSettled(layers.map(end))]);
-    goodbye.abort();
+    await patiently(this.#clock, GOODBYE_MS, Promise.allSettled(layers.map(end)));
     await this.close();
   }
 

@@ -39,6 +39,8 @@ export class Pushes extends Line<Entry> implements ModeLayer {
   /** Monotonic ms. */
   #openedAt = 0;
   #whenSettled: (() => void)[] | undefined;
+  /** Those that take many messages; maybe some that have gone. */
+  #long: readonly Entry[] = NONE;
 
   /** By PUT, until the UE says otherwise. `via` is how its layer came to be. */
   constructor(channel: PutChannel, device: LayerDevice, via: Exclude<Via, 'reuse'>) {
@@ -99,8 +101,14 @@ export class Pushes extends Line<Entry> implements ModeLayer {
     if (this.size === 0) this.#wakeSettled();
   }
 
+  /** Some are not out whole yet: a Release would cut them short. */
+  get midBody(): boolean {
+    return this.#long.some((entry) => this.has(entry));
+  }
+
   /** A mode's own. */
   takesLong(entry: Entry): void {
+    this.#long = [...this.#long.filter((one) => this.has(one)), entry];
     this.#device.takesLong(entry);
   }
 
@@ -160,3 +168,6 @@ export class Pushes extends Line<Entry> implements ModeLayer {
     for (const resolve of waiting) resolve();
   }
 }
+
+/** Of ten thousand idle layers none has any. */
+const NONE: readonly Entry[] = [];

@@ -14,6 +14,10 @@ export class PutMode implements PushMode {
   readonly ready = true;
   readonly #channel: PutChannel;
   readonly #layer: ModeLayer;
+  /** Octets that go in one message. */
+  #longestWhole = LONGEST_WHOLE;
+  /** Of the blocks that the UE has asked for. */
+  #exponent: number | undefined;
 
   constructor(channel: PutChannel, layer: ModeLayer) {
     this.#channel = channel;
@@ -25,14 +29,13 @@ export class PutMode implements PushMode {
   }
 
   send(entry: Entry, ttlSeconds: number): void {
-    if (entry.payload.length > LONGEST_WHOLE && this.#takesBlocks) {
+    if (entry.payload.length > this.#longestWhole && this.#takesBlocks) {
       return this.#sendInBlocks(entry, ttlSeconds);
     }
     try {
       this.#channel.request(pushRequest(entry, ttlSeconds), (outcome) => {
         if (outcome instanceof GbaError) return;
-        if (outcome.code === CODE.REQUEST_ENTITY_TOO_LARGE)
-          this.#onTooLarge(outcome, entry, ttlSeconds);
+        if (outcome.code === CODE.REQUEST_ENTITY_TOO_LARGE) this.#onTooLarge(outcome, entry);
         else this.#layer.tell(entry, outcomeOf(outcome, entry));
       });
     } catch (error) {
@@ -46,22 +49,23 @@ export class PutMode implements PushMode {
   }
 
   /** @throws PushError ERR_PUSH_OVERSIZE. */
-  #sendInBlocks(entry: Entry, ttlSeconds: number, exponent?: number): void {
-    const [channel, layer] = [this.#channel, this.#layer];
+  #sendInBlocks(entry: Entry, ttlSeconds: number): void {
+    const [channel, layer, exponent] = [this.#channel, this.#layer, this.#exponent];
     new BlockPut({ channel, layer, entry, ttlSeconds, exponent }).start();
     layer.takesLong(entry);
   }
 
-  /** The UE took it whole and wants it in blocks, or not at all. */
-  #onTooLarge(answer: CoapMessage, entry: Entry, ttlSeconds: number): void {
+  /** The UE got it whole and wants such ones in blocks, or not at all. In blocks it goes in its turn again. */
+  #onTooLarge(answer: CoapMessage, entry: Entry): void {
+    const { length } = entry.payload;
+    const exponent = this.#takesBlocks ? exponentAfter(answer, length) : undefined;
+    if (exponent === undefined) return this.#layer.tell(entry, outcomeOf(answer, entry));
     if (!this.#layer.has(entry)) return;
-    try {
-      const exponent = this.#takesBlocks ? exponentAfter(answer, entry.payload.length) : undefined;
-      if (exponent !== undefined) return this.#sendInBlocks(entry, ttlSeconds, exponent);
-    } catch {
-      // Not in blocks either.
-    }
-    this.#layer.tell(entry, outcomeOf(answer, entry));
+    // It has said so: of this time nothing is unknown.
+    entry.unanswered -= 1;
+    this.#longestWhole = Math.min(this.#longestWhole, length - 1);
+    this.#exponent = exponent;
+    this.#layer.giveBack(entry);
   }
 
   /** A UE that knows ids drops what it has had: all that has no answer may go out again. */

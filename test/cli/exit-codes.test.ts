@@ -169,7 +169,10 @@ test.serial('a time to live of 0 is over before any layer is open, and that is s
   const args = ['send', UE, '-m', 'x', '--trigger', NOWHERE, '--ttl', '0', '--json'];
   const { code, out } = await run(t, 'naf-push', args);
   t.is(code, 7);
-  t.regex(String(jsonLines(out)[0]?.['detail']), /^no layer was open, and with a TTL of 0/);
+  t.regex(
+    String(jsonLines(out)[0]?.['detail']),
+    /^no layer was open and free, and with a TTL of 0/,
+  );
 });
 
 test.serial('a time to live that is over is 7', async (t) => {

@@ -37,7 +37,7 @@ function makeMode({ maxMessageSize = 66_560, takesBlocks = true }: PeerOptions =
     peer: { maxMessageSize, takesBlocks },
     request: ({ code, options = [], payload = EMPTY }: CoapContent, answer: Settle) => {
       const content = { code, options, payload, token: new Uint8Array(4) };
-      if (encodedLength(content) > maxMessageSize) {
+      if (encodedLength(content) > channel.peer.maxMessageSize) {
         throw new PushError('ERR_PUSH_OVERSIZE', 'it is too long');
       }
       const message = overTheWire(content);
@@ -66,7 +66,7 @@ function makeMode({ maxMessageSize = 66_560, takesBlocks = true }: PeerOptions =
   const surrender = (): void => {
     out = false;
   };
-  return { mode, sent, told, long, given, answer, goOn, surrender };
+  return { mode, sent, told, long, given, answer, goOn, surrender, channel };
 }
 
 function t0(holds: boolean): void {
@@ -140,6 +140,49 @@ test('a UE that takes no blocks, or not even the smallest, is sent nothing', (t)
   t.deepEqual([none.sent, narrow.sent, narrow.long], [[], [], []]);
 });
 
+test('a UE that says anew what it takes gets smaller blocks from the next one on', (t) => {
+  const { mode, sent, answer, channel } = makeMode();
+  const entry = entryOf(70_000);
+  mode.send(entry, 60);
+  channel.peer.maxMessageSize = 8_192;
+  answer(proceed({ number: 0, more: true, exponent: BERT }));
+  t.deepEqual(sent[1]?.block, { number: 16, more: true, exponent: BERT });
+  t.is(sent[1]?.payload.length, 4_096);
+  channel.peer.maxMessageSize = 500;
+  answer(proceed({ number: 16, more: true, exponent: BERT }));
+  t.like(sent[2]?.block, { number: 80, exponent: 4 });
+});
+
+test('a UE that names a larger size gets none', (t) => {
+  const { mode, sent, answer } = makeMode({ maxMessageSize: 500 });
+  mode.send(entryOf(2_000), 60);
+  answer(proceed({ number: 0, more: true, exponent: 6 }));
+  t.deepEqual(sent[1]?.block, { number: 1, more: true, exponent: 4 });
+});
+
+test('after a 4.08 the blocks stay as small as the UE has asked for', (t) => {
+  const { mode, sent, answer } = makeMode();
+  mode.send(entryOf(70_000), 60);
+  answer(proceed({ number: 0, more: true, exponent: 5 }));
+  answer({ code: CODE.REQUEST_ENTITY_INCOMPLETE });
+  t.deepEqual(sent[2]?.block, { number: 0, more: true, exponent: 5 });
+});
+
+test('only when its last block is out the UE may have handled it', (t) => {
+  const { mode, answer, goOn } = makeMode();
+  const entry = entryOf(70_000);
+  mode.send(entry, 60);
+  t.is(entry.unanswered, -1, 'whoever has sent it counts it');
+  for (let n = 0; n < 3; n += 1) goOn();
+  t.is(entry.unanswered, -1);
+  goOn();
+  t.is(entry.unanswered, 0);
+  answer({ code: CODE.REQUEST_ENTITY_INCOMPLETE });
+  t.is(entry.unanswered, -1, 'it has not');
+  answer({ code: CODE.SERVICE_UNAVAILABLE });
+  t.is(entry.unanswered, 0, 'an answer is counted by who hears it');
+});
+
 test('a UE that wants smaller blocks gets them from the next one on', (t) => {
   const { mode, sent, answer } = makeMode();
   const entry = entryOf(70_000);
@@ -165,16 +208,21 @@ test('a 4.13 to the first block may ask for smaller ones; else the UE takes no s
 });
 
 test('a push that went whole and was too large goes in the blocks that the UE asks for', (t) => {
-  const { mode, sent, told, long, answer } = makeMode();
+  const { mode, sent, told, long, given, answer } = makeMode();
   const entry = entryOf(3_000);
   mode.send(entry, 60);
   answer({
     code: CODE.REQUEST_ENTITY_TOO_LARGE,
     options: [uintOption(OPTION.BLOCK1, 0x0d)],
   });
+  t.deepEqual([given, told, sent.length, entry.unanswered], [[entry], [], 1, -1]);
+  mode.send(entry, 60);
   t.deepEqual(sent[1]?.block, { number: 0, more: true, exponent: 5 });
   t.deepEqual(long, [entry]);
-  t.deepEqual(told, []);
+  mode.send(entryOf(2_999), 60);
+  t.is(sent[2]?.block, undefined);
+  mode.send(entryOf(3_001), 60);
+  t.is(sent[3]?.block?.exponent, 5);
 
   const refused = makeMode();
   refused.mode.send(entry, 60);

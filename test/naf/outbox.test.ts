@@ -100,6 +100,35 @@ test('after "not now" that urgency waits, and it first', (t) => {
   t.deepEqual(receipts, []);
 });
 
+test('while one takes many messages later ones of its urgency wait, others and earlier ones do not', (t) => {
+  const { outbox, add, take } = makeOutbox();
+  for (const seq of [1, 2, 3]) add({ seq });
+  add({ seq: 4, urgency: 'high' });
+  const [urgent, first, long] = [take(), take(), take()];
+  t.deepEqual([urgent.seq, first.seq, long.seq], [4, 1, 2]);
+  outbox.takesLong(long);
+  t.is(outbox.take(0), undefined);
+  t.false(outbox.isPassable(add({ seq: 5 }), 0));
+  outbox.told(first, { kind: 'not-now', afterMs: 1_000 }, 0);
+  t.is(outbox.take(999), undefined);
+  t.is(take(1_000), first, 'it was before the long one');
+  outbox.takesLong(first);
+  t.true(outbox.told(first, { kind: 'handled' }, 1_000));
+  t.is(outbox.take(1_000), undefined, 'the long one is out still');
+  t.true(outbox.told(long, { kind: 'handled' }, 1_000));
+  t.is(take(1_000).seq, 3);
+});
+
+test('later ones wait no more for one that is put back: it goes before them', (t) => {
+  const { outbox, add, take } = makeOutbox();
+  for (const seq of [1, 2]) add({ seq });
+  const long = take();
+  outbox.takesLong(long);
+  outbox.putBack([long]);
+  t.deepEqual([take().seq, take().seq], [1, 2]);
+  t.false(outbox.told(long, { kind: 'handled' }, 0), 'nothing waited');
+});
+
 test('a shorter "not now" that comes after a longer one does not shorten it', (t) => {
   const { outbox, add, take } = makeOutbox();
   add({ seq: 1 });
