@@ -104,9 +104,11 @@ function blockOf(part: BodyPart | undefined): CoapOption[] {
 function observe({ options }: CoapMessage): UeRequest {
   const wanted = findOption(options, OPTION.BLOCK2);
   const block = wanted && readBlock(wanted);
-  // The later blocks are no registration, whatever else their requests repeat of it.
-  if (block !== undefined && block.number > 0) return { kind: 'read', block };
   const value = findUint(options, OPTION.OBSERVE, 3);
+  // The later blocks are no registration, whatever else their requests repeat of it.
+  if (block !== undefined && (block.number > 0 || value === undefined)) {
+    return { kind: 'read', block };
+  }
   if (value === 1) return { kind: 'cancel' };
   if (value !== 0) return none(NOT_ALLOWED, 'GET /push needs Observe');
   const contentFormat = findUint(options, OPTION.ACCEPT) ?? OCTET_STREAM;

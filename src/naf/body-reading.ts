@@ -9,11 +9,12 @@ import type { Entry } from './entry.ts';
 export class BodyReading {
   readonly entry: Entry;
   readonly #contentFormat: number;
-  readonly #exponent: number;
   readonly #etag: Uint8Array;
-  #read = false;
+  /** Of the blocks: no client gets larger ones, and each may ask for smaller. */
+  #exponent: number;
+  /** The client has had all that is before, octets. */
+  #reached = 0;
 
-  /** `exponent` is that of the blocks: no client gets larger ones, and each may ask for smaller. */
   constructor(entry: Entry, contentFormat: number, exponent: number) {
     this.entry = entry;
     this.#contentFormat = contentFormat;
@@ -21,28 +22,36 @@ export class BodyReading {
     this.#etag = createHash('sha256').update(entry.id).digest().subarray(0, 8);
   }
 
-  /** The client has asked for the last block. */
+  /** The client has had it to its end. */
   get read(): boolean {
-    return this.#read;
+    return this.#reached >= this.entry.payload.length;
   }
 
   /** What the notification has of it. */
   first(): { readonly part: BodyPart; readonly payload: Uint8Array } {
-    return this.#partAt(0, this.#exponent);
+    return this.#take(0, this.#exponent);
+  }
+
+  /** After `first` was too long for the client: false when there is nothing smaller. */
+  makeSmaller(): boolean {
+    if (this.#exponent === 0) return false;
+    this.#exponent -= 1;
+    this.#reached = 0;
+    return true;
   }
 
   /** The answer to a request for a block; 4.00 beyond the end. */
   answer(wanted: Block): CoapBody {
     const offset = offsetOf(wanted);
     if (offset >= this.entry.payload.length) return bare(CODE.BAD_REQUEST);
-    const { part, payload } = this.#partAt(offset, Math.min(wanted.exponent, LARGEST_BLOCK));
-    this.#read ||= !part.block.more;
+    const { part, payload } = this.#take(offset, Math.min(wanted.exponent, this.#exponent));
     return laterBlock(payload, { contentFormat: this.#contentFormat, part });
   }
 
-  #partAt(offset: number, exponent: number) {
+  #take(offset: number, exponent: number) {
     const { payload: body } = this.entry;
     const { block, payload } = blockAt(body, offset, { exponent, most: 0 });
+    if (offset <= this.#reached) this.#reached = Math.max(this.#reached, offset + payload.length);
     return { part: { block, etag: this.#etag, size: body.length }, payload };
   }
 }

@@ -1,10 +1,10 @@
 /** Pushes as notifications to a plain CoAP client, which knows no ids and answers none (RFC 7641, RFC 8323 7). */
 import { CODE } from '../codec/coap.ts';
 import { LARGEST_BLOCK, unitOf, type Block } from '../codec/block.ts';
-import { bare, OCTET_STREAM } from '../codec/push.ts';
+import { bare, OCTET_STREAM, type CoapBody } from '../codec/push.ts';
 import { notification, type BodyPart } from '../codec/ue-request.ts';
 import { PushError } from '../errors.ts';
-import { EMPTY } from '../lib/bytes.ts';
+import { EMPTY, utf8Bytes } from '../lib/bytes.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Channel } from '../net/channel.ts';
 import type { Respond } from '../net/channel-types.ts';
@@ -68,9 +68,13 @@ export class ObserveMode implements PushMode {
   /** Answers a registration. One stands at a time: one under another token ends the one before. */
   register(registration: Registration): void {
     const { clock, endsAt } = this.#options;
-    if (this.#registration?.token !== registration.token) this.#endRegistration();
+    const again = this.#registration?.token === registration.token;
+    if (!again) this.#endRegistration();
     this.#registration = registration;
-    this.#notify(registration, EMPTY, Math.ceil((endsAt - clock.monotonic()) / 1_000));
+    const leftSeconds = Math.ceil((endsAt - clock.monotonic()) / 1_000);
+    // A client that makes sure of its registration has not done with what it reads.
+    if (again && this.#reading) this.#notifyFirst(registration, this.#reading, leftSeconds);
+    else this.#notify(registration, EMPTY, leftSeconds);
     this.#wake();
   }
 
@@ -106,7 +110,7 @@ export class ObserveMode implements PushMode {
   /** The client asks for a block of what was notified last. */
   read(block: Block, respond: Respond): void {
     const reading = this.#reading;
-    if (reading === undefined) return respond(bare(CODE.NOT_FOUND));
+    if (reading === undefined) return respond(NOTHING_TO_READ);
     respond(reading.answer(block));
     this.#readingDeadline?.cancel();
     if (!reading.read) return this.#awaitReading(reading);
@@ -161,10 +165,21 @@ export class ObserveMode implements PushMode {
     exponent: number,
   ): void {
     const reading = new BodyReading(entry, registration.contentFormat, exponent);
-    const { part, payload } = reading.first();
-    this.#notify(registration, payload, ttlSeconds, part);
+    this.#notifyFirst(registration, reading, ttlSeconds);
     this.#reading = reading;
+    this.#options.layer.takesLong(entry);
     this.#awaitReading(reading);
+  }
+
+  #notifyFirst(registration: Registration, reading: BodyReading, ttlSeconds: number): void {
+    for (;;) {
+      try {
+        const { part, payload } = reading.first();
+        return this.#notify(registration, payload, ttlSeconds, part);
+      } catch (error) {
+        if (!(error instanceof PushError) || !reading.makeSmaller()) throw error;
+      }
+    }
   }
 
   /** For the next request: a client that reads no further has what it has, and others wait. */
@@ -228,6 +243,10 @@ const WINDOW = 32;
 const PONG_MS = 15_000;
 /** For the client to ask for the next block. */
 const READ_MS = 15_000;
+const NOTHING_TO_READ: CoapBody = {
+  ...bare(CODE.NOT_FOUND),
+  payload: utf8Bytes('nothing is being read: GET /push with Observe comes first'),
+};
 const TAKEN: Outcome = { kind: 'taken' };
 const SENT: Outcome = { kind: 'sent' };
 const UNCONFIRMED: Outcome = {

@@ -79,6 +79,8 @@ test('a client may say how long blocks may be; one that asks for a later block d
   const read = { kind: 'read', block: { number: 3, more: false, exponent: 6 } };
   t.deepEqual(get(block(0x36)), read);
   t.deepEqual(get(emptyOption(OPTION.OBSERVE), block(0x36)), read);
+  const first = { kind: 'read', block: { number: 0, more: false, exponent: 2 } };
+  t.deepEqual(get(block(0x02)), first);
 });
 
 test('a critical option that is not understood is answered 4.02 and named', (t) => {

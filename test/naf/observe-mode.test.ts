@@ -47,8 +47,10 @@ function makeMode(peer?: PeerLimits) {
     },
   });
   let seq = 0;
-  const send = (count = 1): void => {
-    for (let i = 0; i < count; i += 1) mode.send(makeEntry([], { seq: (seq += 1) }), 60);
+  const send = (count = 1, payload?: Uint8Array): void => {
+    for (let i = 0; i < count; i += 1) {
+      mode.send(makeEntry([], { seq: (seq += 1), ...(payload && { payload }) }), 60);
+    }
   };
   const register = (token = '01', contentFormat = 42, exponent?: number): void => {
     mode.register({ token, contentFormat, exponent, respond: (content) => said.push(content) });
@@ -220,8 +222,6 @@ function partsOf(said: readonly CoapContent[]) {
   });
 }
 
-const TAKES_BLOCKS = { maxMessageSize: 1_152, takesBlocks: true };
-
 test('what is longer than the client wants its blocks is read by it, and no other is notified meanwhile', async (t) => {
   const { mode, barriers, said, send, register, pong, outcomes } = makeMode();
   register('01', 42, 2);
@@ -271,25 +271,55 @@ test('what is longer than the client wants its blocks is read by it, and no othe
 });
 
 test('a client that wants no blocks gets them only when a message cannot be so long, and it takes them', (t) => {
-  for (const peer of [TAKES_BLOCKS, { ...TAKES_BLOCKS, takesBlocks: false }]) {
-    const { mode } = makeMode(peer);
+  const first = (takesBlocks: boolean, most: number) => {
+    const { mode } = makeMode({ maxMessageSize: 1_152, takesBlocks });
     const said: CoapContent[] = [];
-    mode.register({
-      token: '01',
-      contentFormat: 42,
-      respond: (content) => {
-        if ((content.payload?.length ?? 0) > 1_100) {
-          throw new PushError('ERR_PUSH_OVERSIZE', 'too long');
-        }
-        said.push(content);
-      },
-    });
-    const entry = makeEntry([], { seq: 1, payload: new Uint8Array(1_101) });
-    if (peer.takesBlocks) {
-      mode.send(entry, 60);
-      t.like(partsOf(said)[1], { octets: 1_024, block: { number: 0, more: true, exponent: 6 } });
-    } else t.throws(() => mode.send(entry, 60), { code: 'ERR_PUSH_OVERSIZE' });
+    const respond = (content: CoapContent): void => {
+      if ((content.payload?.length ?? 0) > most) throw new PushError('ERR_PUSH_OVERSIZE', 'long');
+      said.push(content);
+    };
+    mode.register({ token: '01', contentFormat: 42, respond });
+    mode.send(makeEntry([], { seq: 1, payload: new Uint8Array(1_101) }), 60);
+    mode.read({ number: 0, more: false, exponent: 6 }, respond);
+    return partsOf(said).slice(1);
+  };
+  const large = { octets: 1_024, block: { number: 0, more: true, exponent: 6 } };
+  t.like(first(true, 1_100), [large, large]);
+  const small = { octets: 128, block: { number: 0, more: true, exponent: 3 } };
+  t.like(first(true, 200), [small, small], 'later answers are no longer than what fitted');
+  t.throws(() => first(true, 15), { code: 'ERR_PUSH_OVERSIZE' });
+  t.throws(() => first(false, 1_100), { code: 'ERR_PUSH_OVERSIZE' });
+});
+
+test('who asks for the last block alone has not read the body', async (t) => {
+  const { mode, register, pong, outcomes } = makeMode();
+  register('01', 42, 2);
+  mode.send(makeEntry([], { seq: 1, payload: new Uint8Array(300) }), 60);
+  const read = (number: number): void => {
+    mode.read({ number, more: false, exponent: 2 }, () => undefined);
+  };
+  for (const number of [4, 2, 1, 3, 4]) {
+    await pong(true);
+    t.deepEqual(outcomes(), []);
+    read(number);
   }
+  t.false(mode.ready, 'the second block was not had when the third was');
+  for (const number of [2, 3, 4]) read(number);
+  t.true(mode.ready);
+  await pong(true);
+  t.deepEqual(outcomes(), ['1 taken']);
+});
+
+test('a client that registers again while it reads is told the first block again', (t) => {
+  const { mode, said, register } = makeMode();
+  register('01', 42, 2);
+  mode.send(makeEntry([], { seq: 1, payload: new Uint8Array(100) }), 60);
+  register('01', 42, 2);
+  t.deepEqual(
+    partsOf(said).map(({ octets }) => octets),
+    [0, 64, 64],
+  );
+  t.false(mode.ready);
 });
 
 test('a client that reads no further for 15 seconds has what it has, and the next one comes', async (t) => {
@@ -326,39 +356,62 @@ test('a block beyond the end is answered 4.00, and the layer that ends tells of 
 });
 
 const script = fc.array(
-  fc.constantFrom('send', 'send', 'taken', 'sent', 'late', 'cancel', 'register', 'other', 'lose'),
+  fc.constantFrom(
+    ...(['send', 'send', 'taken', 'sent', 'late', 'cancel', 'register', 'other', 'lose'] as const),
+    ...(['long', 'read', 'read', 'read last'] as const),
+  ),
   { maxLength: 60 },
 );
 
-test('whatever happens, each push is told of once, in order, and as taken only after its own Pong', async (t) => {
+function seqs(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
+}
+
+test('whatever happens, each push is told of once, and as taken only when it was read and after its own Pong', async (t) => {
   await fc.assert(
     fc.asyncProperty(script, async (steps) => {
       const { clock, mode, barriers, send, register, pong, told } = makeMode();
       const confirmed = new Set<number>();
       const covered: number[] = [];
       let [sent, asked] = [0, 0];
-      register();
+      /** The block of four that the client has to read next; 0: there is none. */
+      let next = 0;
+      const read = (number: number): void => {
+        mode.read({ number, more: false, exponent: 2 }, () => undefined);
+        if (next > 0 && number === next) next = (next + 1) % 4;
+      };
+      register('01', 42, 2);
       for (const step of steps) {
         if (step === 'send' && mode.ready) {
           send();
           sent += 1;
         }
+        if (step === 'long' && mode.ready) {
+          send(1, new Uint8Array(256));
+          sent += 1;
+          next = 1;
+        }
+        if (step === 'read') read(next);
+        if (step === 'read last') read(3);
+        if (step === 'late' || step === 'lose') next = 0;
         if (step === 'taken' || step === 'sent') await pong(step === 'taken');
         if (step === 'taken') covered.forEach((seq) => confirmed.add(seq));
         if (step === 'late') clock.advance(15_000);
         if (step === 'cancel') mode.cancel('01');
-        if (step === 'register') register('01');
-        if (step === 'other') register('02');
+        if (step === 'register') register('01', 42, 2);
+        if (step === 'other') register('02', 42, 2);
         if (step === 'lose') mode.surrender();
         if (barriers.length > asked) {
           asked = barriers.length;
-          covered.splice(0, Infinity, ...Array.from({ length: sent }, (_, i) => i + 1));
+          covered.splice(0, Infinity, ...seqs(next > 0 ? sent - 1 : sent));
         }
       }
       mode.surrender();
+      const order = told.map(({ entry }) => entry.seq);
+      if (!steps.includes('long')) t.deepEqual(order, seqs(sent));
       t.deepEqual(
-        told.map(({ entry }) => entry.seq),
-        Array.from({ length: sent }, (_, i) => i + 1),
+        order.toSorted((a, b) => a - b),
+        seqs(sent),
       );
       const taken = told.filter(({ outcome }) => outcome.kind === 'taken');
       t.true(taken.every(({ entry }) => confirmed.has(entry.seq)));

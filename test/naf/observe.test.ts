@@ -257,6 +257,28 @@ test('what is no registration is answered and changes nothing', async (t) => {
   t.like(await push(impi, text('one')), { state: 'taken' });
 });
 
+test('what is longer than the client wants its blocks is read over the same layer, also while that is parked', async (t) => {
+  const { naf, push, dial } = await openObserved(t);
+  const peer = await dial();
+  const block = (number: number): CoapOption => uintOption(OPTION.BLOCK2, number * 16 + 6);
+  peer.get(TOKEN, OBSERVE, block(0));
+  const long = push(impi, text('x'.repeat(2_500)));
+  await until(() => peer.under(TOKEN).length === 2);
+  const parked = naf.park(impi);
+  peer.get(Uint8Array.of(1), block(1));
+  await until(() => peer.under(Uint8Array.of(1)).length === 1);
+  t.is(peer.heard.filter(({ code }) => code === CODE.RELEASE).length, 0);
+  // Some repeat the Observe, and the token, of their registration.
+  peer.get(TOKEN, OBSERVE, block(2));
+  t.like(await long, { state: 'taken', attempts: 1 });
+  const parts = [...peer.under(TOKEN), ...peer.under(Uint8Array.of(1))];
+  t.deepEqual(
+    parts.map((part) => String(part).length),
+    [0, 1_024, 452, 1_024],
+  );
+  t.is(await parked, 1);
+});
+
 test('a UE says once a layer how it takes pushes', async (t) => {
   const { push, dial } = await openObserved(t);
   const puts = await dial();
