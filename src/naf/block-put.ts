@@ -38,13 +38,11 @@ export class BlockPut {
     this.#tag = createHash('sha256').update(options.entry.payload).digest().subarray(0, 8);
   }
 
-  /** Sends the first block. @throws PushError ERR_PUSH_OVERSIZE when the UE takes not even the smallest. */
-  start(): void {
-    this.#send();
-  }
-
-  /** The next block, as large as the UE takes it: it may say anew what it takes. */
-  #send(): void {
+  /**
+   * Sends the next block, at first the first one, as large as the UE takes it: it may say anew what it takes.
+   * The others follow by themselves. @throws PushError ERR_PUSH_OVERSIZE when it takes not even the smallest.
+   */
+  sendNext(): void {
     for (;;) {
       try {
         this.#request();
@@ -77,20 +75,26 @@ export class BlockPut {
     const { layer, entry } = this.#options;
     if (!layer.has(entry)) return;
     if (outcome instanceof GbaError) return layer.giveBack(entry);
-    try {
-      if (this.#goesOn(outcome, block, sent)) this.#send();
-      else if (block.more && isSuccess(outcome.code)) this.#tell(NOT_JOINED);
-      else this.#tell(outcomeOf(outcome, entry));
-    } catch (error) {
-      const unreadable = error instanceof CodecError;
-      this.#tell(unreadable ? UNREADABLE : { kind: 'too-large', detail: reasonOf(error) });
-    }
+    const end = this.#goOn(outcome, block, sent);
+    if (end === undefined) return;
+    // An answer counts for a push that is out (`Entry.unanswered`).
+    this.#count(true);
+    layer.tell(entry, end);
   }
 
-  /** An answer counts for a push that is out (`Entry.unanswered`). */
-  #tell(outcome: Outcome): void {
-    this.#count(true);
-    this.#options.layer.tell(this.#options.entry, outcome);
+  /** Sends the next block, or says what the push has come to. */
+  #goOn(answer: CoapMessage, block: Block, sent: number): Outcome | undefined {
+    try {
+      if (!this.#hasNext(answer, block, sent)) {
+        const isPart = block.more && isSuccess(answer.code);
+        return isPart ? NOT_JOINED : outcomeOf(answer, this.#options.entry);
+      }
+      this.sendNext();
+      return undefined;
+    } catch (error) {
+      if (error instanceof CodecError) return UNREADABLE;
+      return { kind: 'too-large', detail: reasonOf(error) };
+    }
   }
 
   #count(isOut: boolean): void {
@@ -100,7 +104,7 @@ export class BlockPut {
   }
 
   /** Whether there is a block to be sent after this answer; then it is the one at the offset. */
-  #goesOn({ code, options }: CoapMessage, block: Block, sent: number): boolean {
+  #hasNext({ code, options }: CoapMessage, block: Block, sent: number): boolean {
     const wanted = readBlockAnswer(options).block?.exponent ?? BERT;
     switch (code) {
       case CODE.CONTINUE:

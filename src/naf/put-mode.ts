@@ -51,7 +51,7 @@ export class PutMode implements PushMode {
   /** @throws PushError ERR_PUSH_OVERSIZE. */
   #sendInBlocks(entry: Entry, ttlSeconds: number): void {
     const [channel, layer, exponent] = [this.#channel, this.#layer, this.#exponent];
-    new BlockPut({ channel, layer, entry, ttlSeconds, exponent }).start();
+    new BlockPut({ channel, layer, entry, ttlSeconds, exponent }).sendNext();
     layer.takesLong(entry);
   }
 
