@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import { publish } from '../lib/events.ts';
 import { recentSet, type RecentSet } from '../lib/limits.ts';
 
+/** One of them, and since when. */
 export interface EndedRecord {
   readonly bTid: BTid;
   /** Wall time, ms. */
