@@ -1,9 +1,10 @@
 /** A push in blocks: `PUT /push/<id>` with Block1, and what its UE says to each (RFC 7959 2.3, 2.5; docs/wire.md). */
+import { EMPTY } from '../lib/bytes.ts';
 import { blockOption, readBlock, type Block } from './block.ts';
 import { CODE, type CoapMessage } from './coap.ts';
-import { OPTION, uintOption } from './coap-option.ts';
+import { OPTION, uintOption, type CoapOption } from './coap-option.ts';
 import { findOption, findUint } from './option-values.ts';
-import { pushAnswer, type CoapBody, type PushAnswer, type PushMessage } from './push.ts';
+import { bare, pushAnswer, type CoapBody, type PushAnswer, type PushMessage } from './push.ts';
 import { pushOptionList } from './push-options.ts';
 
 /** What one message of a push in blocks says of it. */
@@ -39,34 +40,34 @@ export function pushBlockRequest(
 export function readPushBlock({ options }: CoapMessage): PushBlock | undefined {
   const block = findBlock1(options);
   if (block === undefined) return undefined;
-  const tag = findOption(options, OPTION.REQUEST_TAG)?.value ?? NO_TAG;
+  const tag = findOption(options, OPTION.REQUEST_TAG)?.value ?? EMPTY;
   return {
     block,
-    tag: tag.length > LONGEST_TAG ? NO_TAG : tag,
+    tag: tag.length > LONGEST_TAG ? EMPTY : tag,
     size: findUint(options, OPTION.SIZE1),
   };
 }
 
 /** To the last block, or one that ends it all: what the push comes to. */
 export function pushBlockAnswer(answer: PushAnswer, block: Block): CoapBody {
-  const { code, options, payload = NO_TAG } = pushAnswer(answer);
-  return { code, options: [...(options as CoapMessage['options']), echo(block)], payload };
+  const { code, options, payload } = pushAnswer(answer);
+  return { code, options: [...(options as readonly CoapOption[]), echo(block)], payload };
 }
 
 /** 2.31: the next block, please. */
 export function proceed(block: Block): CoapBody {
-  return { code: CODE.CONTINUE, options: [echo(block)], payload: NO_TAG };
+  return { ...bare(CODE.CONTINUE), options: [echo(block)] };
 }
 
 /** 4.08: this block does not follow the one before; the sender begins again. */
 export function incomplete(block: Block): CoapBody {
-  return { code: CODE.REQUEST_ENTITY_INCOMPLETE, options: [echo(block)], payload: NO_TAG };
+  return { ...bare(CODE.REQUEST_ENTITY_INCOMPLETE), options: [echo(block)] };
 }
 
 /** 4.13: no body may be longer than `most` octets. */
 export function tooLarge(block: Block, most: number): CoapBody {
   const options = [echo(block), uintOption(OPTION.SIZE1, most)];
-  return { code: CODE.REQUEST_ENTITY_TOO_LARGE, options, payload: NO_TAG };
+  return { ...bare(CODE.REQUEST_ENTITY_TOO_LARGE), options };
 }
 
 /** What the options of an answer say of blocks: the size that its sender wants, and the longest body that it takes. */
@@ -82,10 +83,9 @@ function findBlock1(options: CoapMessage['options']): Block | undefined {
   return option && readBlock(option);
 }
 
-function echo(block: Block) {
+function echo(block: Block): CoapOption {
   return blockOption(OPTION.BLOCK1, block);
 }
 
-const NO_TAG = new Uint8Array();
 /** A longer one says nothing: it is elective (RFC 7252 5.4.3). */
 const LONGEST_TAG = 8;

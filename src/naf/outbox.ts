@@ -126,8 +126,8 @@ export class Outbox {
     const late = this.#lanes.flatMap((lane) => lane.takeLate(now));
     this.#queued -= late.length;
     for (const entry of late) {
-      const { ttlSeconds } = entry;
-      const why = ttlSeconds > 0 ? 'its time to live was over' : WAITED;
+      const { ttlSeconds, attempts } = entry;
+      const why = ttlSeconds > 0 || attempts > 0 ? 'its time to live was over' : WAITED;
       this.#die(entry, now, 'expired', detailOf(why, entry));
     }
     return Math.min(...this.#lanes.map((lane) => lane.nextDeadline()));

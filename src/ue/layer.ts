@@ -1,6 +1,7 @@
 /** The UE's end of one secure layer: registers, answers what the NAF asks, until the layer is gone. */
 import { parseEndpoint, type Endpoint } from '../codec/address.ts';
 import { CODE } from '../codec/coap.ts';
+import { OPTION } from '../codec/coap-option.ts';
 import { isOffer, offerAnswer, parseOffer, type OfferAnswer } from '../codec/gpi-offer.ts';
 import {
   bare,
@@ -12,8 +13,7 @@ import {
   type PushAnswer,
   type PushMessage,
 } from '../codec/push.ts';
-import { pushBlockAnswer, readPushBlock } from '../codec/push-block.ts';
-import { OPTION } from '../codec/coap-option.ts';
+import { pushBlockAnswer, readPushBlock, type PushBlock } from '../codec/push-block.ts';
 import type { ReceivedMessage } from '../codec/received.ts';
 import { ChannelError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -117,7 +117,8 @@ export class UeLayer {
   #onRequest(request: ReceivedMessage, respond: Respond): void {
     const message = parsePush(request);
     if (message !== undefined) {
-      if (request.has(OPTION.BLOCK1)) this.#onBlock(message, request, respond);
+      const part = request.has(OPTION.BLOCK1) ? readPushBlock(request) : undefined;
+      if (part !== undefined) this.#onBlock(message, part, respond);
       else {
         this.#submit(message, (answer) => {
           respond(pushAnswer(answer));
@@ -142,9 +143,7 @@ export class UeLayer {
     this.#options.delivery.submit(push, answer);
   }
 
-  #onBlock(message: PushMessage, request: ReceivedMessage, respond: Respond): void {
-    const part = readPushBlock(request);
-    if (part === undefined) return;
+  #onBlock(message: PushMessage, part: PushBlock, respond: Respond): void {
     this.#bodies ??= new Bodies(this.#options.clock);
     const taken = this.#bodies.take(message, part);
     if ('answer' in taken) return respond(taken.answer);

@@ -25,6 +25,7 @@ import {
   type PushAnswer,
   type PushMessage,
 } from '../../src/codec/push.ts';
+import { pushOptionList } from '../../src/codec/push-options.ts';
 import type { ReceivedMessage } from '../../src/codec/received.ts';
 import { CodecError } from '../../src/errors.ts';
 import { parsePushId } from '../../src/ids.ts';
@@ -64,6 +65,7 @@ test('what writes itself is octet for octet what a list of its options would be'
         queryOption('ttl', ttlSeconds),
         queryOption('seq', push.seq),
       ];
+      t.deepEqual(pushOptionList(push, ttlSeconds), options);
       const token = Uint8Array.of(1, 2);
       t.deepEqual(
         encodeMessage({ ...pushRequest(push, ttlSeconds), token }),

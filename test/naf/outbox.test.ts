@@ -195,6 +195,14 @@ test('"not now" says nothing of an earlier time that the push went out', (t) => 
   t.is(receipts[0]?.detail, 'closed; it went out, so the UE may have handled it');
 });
 
+test('a push without time to live that went out and came back is over, and not for want of a layer', (t) => {
+  const { outbox, receipts, add, take } = makeOutbox();
+  add({ seq: 1, ttlMs: 0 });
+  outbox.putBack([take()]);
+  outbox.expire(0);
+  t.regex(receipts[0]?.detail ?? '', /^its time to live was over/);
+});
+
 test('dropping everything says why, in words and as a code', (t) => {
   const { outbox, receipts, add } = makeOutbox();
   for (const urgency of URGENCIES) add({ seq: 1, urgency });
